@@ -1,0 +1,168 @@
+"""Brings to the stores what they could not take: the outbox to storage, the log's records to vstorage.
+
+One background thread in each process of a service; of several processes one does the work. It sleeps until
+something waits, asks whether storage is ready again, and rests longer after each failure.
+"""
+
+import logging
+import os
+import random
+import threading
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from statuslog import filelock
+from statuslog.record import Record
+from statuslog.recorder import LOCK_TIMEOUT, Outbox, Recorder
+from statuslog.storage_client import StorageError
+from statuslog.vstorage import LockedFile, VstorageError
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+STORE_TIMEOUT = 2.0
+# Under the lock, so a page must take less than a request is ready to wait for the lock.
+CATCH_UP_RECORDS = 100
+CATCH_UP_TIMEOUT = 0.3
+READY_TIMEOUT = 1.0
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+LOOK_AROUND = 5.0  # another process of the service may have filled the outbox, and died
+
+
+class DeliveredOutbox(Outbox, Protocol):
+    """What the delivery needs of the outbox (statuslog/outbox/store.py)."""
+
+    def oldest(self, count: int) -> Mapping[int, Record]:
+        """Up to `count` records that wait, oldest first, by their rows."""
+
+    def remove(self, rows: Sequence[int]) -> None:
+        """Forget records that storage has."""
+
+    def counts(self) -> Mapping[str, int]:
+        """How many records wait, and how many were refused."""
+
+    def refuse(self, row: int, reason: str) -> None:
+        """Set a record aside that storage will never take."""
+
+
+class Delivery:
+    """The background work of `recorder`; `lock` is a file of the service by which one process is chosen."""
+
+    def __init__(self, recorder: Recorder, outbox: DeliveredOutbox, lock: Path) -> None:
+        self._recorder = recorder
+        self._outbox = outbox
+        self._lock = lock
+        self._trouble = threading.Event()
+        recorder.on_trouble = self._trouble.set
+
+    def start(self) -> None:
+        """Begin the background work; it ends with the process."""
+        threading.Thread(target=self._run, name="delivery", daemon=True).start()
+
+    def problems(self) -> list[str]:
+        """What keeps the records from getting to both stores now, as the names of /readyz."""
+        found = []
+        try:
+            self._recorder.vstorage.check()
+        except VstorageError as error:
+            found.append(error.reason)
+        if not self._recorder.storage.is_ready(READY_TIMEOUT):
+            found.append("storage_unreachable")
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """What waits in the outbox, and what storage has refused for good."""
+        return {"outbox": self._outbox.counts()}
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            done = False
+            try:
+                done = self.deliver()
+            except Exception:
+                log.exception("the delivery has failed; it will be tried again")
+            if done:
+                pause = FIRST_PAUSE
+                self._trouble.wait(LOOK_AROUND)
+                self._trouble.clear()
+            else:
+                # Jitter, so that two services do not ask a storage that comes back at the same moments.
+                threading.Event().wait(pause * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+                pause = min(2 * pause, LONGEST_PAUSE)
+
+    def deliver(self) -> bool:
+        """Bring what waits to the stores as far as that is possible now; True when nothing waits any more."""
+        if self._recorder.storage_down:
+            if not self._recorder.storage.is_ready(READY_TIMEOUT):
+                return False
+            self._recorder.storage_down = False
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            if not filelock.try_lock(descriptor):
+                return True  # another process of this service is at it
+            return self._empty_outbox() and self._mend_vstorage()
+        finally:
+            os.close(descriptor)
+
+    def _empty_outbox(self) -> bool:
+        while waiting := self._outbox.oldest(BATCH):
+            try:
+                self._recorder.storage.store(list(waiting.values()), STORE_TIMEOUT)
+            except StorageError as error:
+                if not error.refused:
+                    self._recorder.storage_down = True
+                    log.warning("the outbox stays filled: %s", error)
+                    return False
+                self._deliver_singly(waiting)
+            else:
+                self._outbox.remove(list(waiting))
+        return True
+
+    def _deliver_singly(self, waiting: Mapping[int, Record]) -> None:
+        """Find the records of a batch that storage refuses, and set them aside."""
+        for row, made in waiting.items():
+            try:
+                self._recorder.storage.store([made], STORE_TIMEOUT)
+            except StorageError as error:
+                if not error.refused:
+                    raise
+                log.error("storage refuses the record %s for good: %s", made.id, error)
+                self._outbox.refuse(row, str(error))
+            else:
+                self._outbox.remove([row])
+
+    def _mend_vstorage(self) -> bool:
+        """Tell the file that our outbox is empty, and write what it lacks; True when it lacks nothing."""
+        missed = self._recorder.missed.since()
+        try:
+            if missed is None and not self._is_needed():
+                return True
+            # A page at a time: requests get the lock in between.
+            behind = True
+            while behind:
+                with self._recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+                    if not self._mend(file, missed):
+                        return False
+                    behind, missed = file.behind is not None, None
+        except VstorageError as error:
+            log.warning("vstorage cannot be mended: %s", error)
+            return False
+        return True
+
+    def _mend(self, file: LockedFile, missed: datetime | None) -> bool:
+        """One page; False when it cannot be written now."""
+        if not self._outbox.is_empty():
+            return False  # filled again, before we had the lock
+        file.set_waiting(self._recorder.service, False)
+        if missed is not None:
+            file.fall_behind(missed)
+            self._recorder.missed.clear()
+        return self._recorder.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
+
+    def _is_needed(self) -> bool:
+        with self._recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+            return file.behind is not None or self._recorder.service in file.waiting()

@@ -1,0 +1,33 @@
+"""gunicorn's settings, the same for the three services; what differs comes from the environment.
+
+https://docs.gunicorn.org/en/stable/settings.html
+"""
+
+from pathlib import Path
+
+from statuslog import env
+
+bind = env.csv("BIND")
+
+# Threads, so that a slow client or a slow peer costs a thread and not the service; they are made when needed. One
+# process is enough for what one SQLite file and one vstorage can take.
+worker_class = "statuslog.worker.LingeringWorker"
+workers = env.integer("WEB_CONCURRENCY", 1, minimum=1)
+threads = env.integer("GUNICORN_THREADS", 100, minimum=1)
+
+# Longer than a peer's pause between two requests, so that the services' kept connections stay usable.
+keepalive = 75
+timeout = 30
+# A request takes 3 s at most; a long GET /log has this long to end after SIGTERM.
+graceful_timeout = 8
+
+# The heartbeat file, in memory: a full or slow disk must not look like a hung worker.
+if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes the file safely, and unlinks it
+    worker_tmp_dir = "/dev/shm"  # noqa: S108
+
+# gunicorn would believe headers of a proxy (the scheme, SCRIPT_NAME) from 127.0.0.1, where every client may be.
+forwarded_allow_ips = ""
+
+loglevel = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
+# Nobody asks this system for it, and the containers' root is read-only.
+control_socket_disable = True

@@ -1,0 +1,42 @@
+"""`GET /healthz` and `GET /readyz`: the process lives; it can do its work now."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from django.urls import URLPattern, path
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from statuslog.rest import View, wants_json
+
+# A check returns the names of what keeps the service from its work, such as "storage_unreachable".
+Check = Callable[[], Iterable[str]]
+
+
+class HealthView(View):
+    """The process lives: it answers."""
+
+    def get(self, request: Request) -> Response:
+        return Response({"alive": True} if wants_json(request) else "alive\n")
+
+
+class ReadyView(View):
+    """200, or 503 with the reasons; always JSON, `{"ready": bool, "reasons": [name, …]}` and facts beside."""
+
+    renderer_classes = (JSONRenderer,)
+    checks: tuple[Check, ...] = ()
+    facts: Callable[[], dict[str, Any]] = dict
+
+    def get(self, request: Request) -> Response:
+        reasons = [reason for check in self.checks for reason in check()]
+        body = {"ready": not reasons, "reasons": reasons, **self.facts()}
+        return Response(body, status=503 if reasons else 200)
+
+
+def urls(*checks: Check, facts: Callable[[], dict[str, Any]] = dict) -> list[URLPattern]:
+    """Both paths, for a service that is ready when no check names a reason."""
+    return [
+        path("healthz", HealthView.as_view()),
+        path("readyz", ReadyView.as_view(checks=checks, facts=facts)),
+    ]

@@ -1,0 +1,1 @@
+"""The Django app of undelivered records: what storage could not take waits here, durably, until it can."""

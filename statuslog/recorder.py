@@ -1,0 +1,217 @@
+"""The path of a record into both stores.
+
+One lock, on vstorage, is held over "store, then append": so both stores get the records in one order. Requests
+that come together are kept together. What a store could not take is brought there by `delivery.py`.
+"""
+
+import logging
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from statuslog import probe, record
+from statuslog.batching import Batcher, Call, NotDone
+from statuslog.missed import Missed
+from statuslog.record import MICROSECOND, LineStyle, Measurement, Record, RecordError
+from statuslog.storage_client import StorageClient, StorageError
+from statuslog.vstorage import EPOCH, LockedFile, Vstorage, VstorageError
+
+log = logging.getLogger(__name__)
+
+# A /status takes 3 s at the most: these for the own record, the rest for service2, which needs as long.
+# Who waits for the lock waits longer than anybody holds it, so that a storage that hangs costs no request its record.
+LOCK_TIMEOUT = 0.8
+STORE_TIMEOUT = 0.4
+CATCH_UP_TIMEOUT = 0.2
+CATCH_UP_RECORDS = 100
+# One's turn comes after the batch that is under way: its time in the lock, then one's own.
+TURN_TIMEOUT = 1.2
+MAX_WAITING = 1000
+
+
+class NotKept(Exception):
+    """The record is in no store that lasts; the text says why. Nothing may be claimed of it."""
+
+
+class OutboxError(Exception):
+    """The outbox cannot take the records; the text says why."""
+
+
+class Outbox(Protocol):
+    """What the recorder needs of the outbox (statuslog/outbox/store.py)."""
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Keep the records, all or none; when it returns they are on the disk. Raises OutboxError."""
+
+    def is_empty(self) -> bool:
+        """Nothing waits in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record and what has become of it in each store."""
+
+    record: Record
+    storage: str  # "stored" or "queued"
+    vstorage: str  # "written" or "failed"
+
+    @property
+    def delivery(self) -> str:
+        """The value of the header `Record-Delivery`."""
+        return f"storage={self.storage}, vstorage={self.vstorage}"
+
+
+class Recorder:
+    """Makes and keeps the records of one service. Safe to use from many threads and processes."""
+
+    def __init__(
+        self,
+        service: str,
+        vstorage: Vstorage,
+        storage: StorageClient,
+        outbox: Outbox,
+        missed: Missed,
+        style: LineStyle,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self.service = service
+        self.vstorage = vstorage
+        self.storage = storage
+        self.outbox = outbox
+        self.missed = missed
+        self.style = style
+        self.instance = socket.gethostname()
+        # After a failed try nobody tries again until the delivery has found storage ready: no request
+        # queues behind a dead peer.
+        self.storage_down = False
+        self.vstorage_down = False  # likewise: what the file lacks is left to the delivery
+        self.on_trouble: Callable[[], None] = lambda: None  # wakes the delivery
+        self._now = now
+        self._newest = EPOCH
+        self._batcher: Batcher[None, Kept] = Batcher(self._work, most=MAX_WAITING, patience=TURN_TIMEOUT)
+
+    def keep(self) -> Kept:
+        """Make a record of this moment and keep it in both stores; raises NotKept."""
+        try:
+            return self._batcher(None)
+        except NotDone as error:
+            raise NotKept(str(error)) from error
+
+    def _work(self, take: Callable[[], Sequence[Call[None, Kept]]]) -> None:
+        try:
+            with self.vstorage.locked(LOCK_TIMEOUT) as file:
+                self._keep(take(), file)
+                return
+        except VstorageError as error:
+            if error.reason == "vstorage_locked":
+                raise NotKept(str(error)) from error
+            log.warning("%s", error)
+        # Without the file there is no lock; the log has the records, and the file gets them later from there.
+        calls = take()
+        self._keep(calls, None)
+
+    def _keep(self, calls: Sequence[Call[None, Kept]], file: LockedFile | None) -> None:
+        if not calls:
+            return
+        if file and file.behind and not self.vstorage_down:
+            self.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
+        writable = file is not None and file.behind is None
+        times = file.begin(self._now(), len(calls)) if file else self._times(len(calls))
+        measurement = probe.measure()  # once: what came together shows the same moment
+        records = [self._make(measurement, time) for time in times]
+        storage = self._store(records, file)
+        vstorage = self._append(records, file) if file and writable else "failed"
+        if vstorage == "failed":
+            # Also when the file is open: on a full disk it may not take the note that is kept with it.
+            self._note_missed(times[0])
+        if storage == "queued" or vstorage == "failed":
+            self.on_trouble()
+        for call, made in zip(calls, records, strict=True):
+            call.outcome = Kept(made, storage, vstorage)
+
+    def _note_missed(self, since: datetime) -> None:
+        try:
+            self.missed.note(since)
+        except OSError as error:
+            log.error("cannot note that vstorage lacks records since %s: %s", since, error)
+
+    def _times(self, count: int) -> list[datetime]:
+        """As `LockedFile.begin`, as far as this process knows."""
+        first = max(self._now(), self._newest + MICROSECOND)
+        self._newest = first + (count - 1) * MICROSECOND
+        return [first + number * MICROSECOND for number in range(count)]
+
+    def _make(self, measurement: Measurement, timestamp: datetime) -> Record:
+        try:
+            return record.make(
+                service=self.service,
+                instance=self.instance,
+                timestamp=timestamp,
+                measurement=measurement,
+                style=self.style,
+            )
+        except RecordError as error:
+            raise NotKept(str(error)) from error
+
+    def _store(self, records: Sequence[Record], file: LockedFile | None) -> str:
+        """Have the records stored, or queue them; raises NotKept."""
+        reason = "storage was down a moment ago"
+        if not self.storage_down:
+            try:
+                self.storage.store(records, STORE_TIMEOUT, fence=records[0].timestamp)
+                return "stored"
+            except StorageError as error:
+                reason = f"storage did not take the record ({error})"
+                self.storage_down = not error.refused
+                log.warning("%s; it goes to the outbox", reason)
+        if file:
+            file.set_waiting(self.service, True)
+        try:
+            self.outbox.put(records)
+        except OutboxError as error:
+            raise NotKept(f"{reason}; {error}") from error
+        return "queued"
+
+    def _append(self, records: Sequence[Record], file: LockedFile) -> str:
+        try:
+            file.append([made.line for made in records])
+            return "written"
+        except VstorageError as error:
+            log.warning("%s; its lines follow from the log", error)
+            return "failed"
+
+    def catch_up(self, file: LockedFile, count: int, timeout: float) -> bool:
+        """Write the next `count` records that the file lacks from the log; False when that cannot be done now.
+
+        storage has `timeout` seconds for both questions that this takes.
+        Only when no outbox holds a part of it, and behind a fence: a request of one who has died in the middle
+        must not reach the log after we have read it.
+        """
+        if file.behind is None:
+            return True
+        if self.storage_down or file.waiting():
+            return False
+        try:
+            started = time.monotonic()
+            self.storage.set_fence(file.new_time(self._now()), timeout)
+            found = self.storage.records(file.behind.since, count, timeout - (time.monotonic() - started))
+            file.catch_up([(made.timestamp, made.line) for made in _whole_times(found, count)])
+            if len(found) < count:
+                file.catch_up([])
+        except (StorageError, VstorageError) as error:
+            self.vstorage_down = True
+            log.warning("vstorage stays behind the log: %s", error)
+            return False
+        self.vstorage_down = False
+        return True
+
+
+def _whole_times(found: Sequence[Record], count: int) -> Sequence[Record]:
+    """Without the last ones of a full page of `count`, as more records of their time may follow on the next."""
+    if len(found) < count or found[0].timestamp == found[-1].timestamp:
+        return found
+    return [made for made in found if made.timestamp < found[-1].timestamp]

@@ -1,0 +1,85 @@
+"""Django's SQLite engine with a gate before each transaction: one writer at a time, in turn, of all processes.
+
+SQLite's own waiting is unfair: it tries again after growing pauses, and under 64 writers some wait for seconds.
+And with one writer at a time no connection writes while another checkpoints, which can corrupt a database in
+WAL mode on SQLite before 3.51.3, 3.50.7 and 3.44.6 (https://sqlite.org/wal.html#walresetbug).
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
+
+from statuslog import filelock
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """A transaction holds flock(2) on `<database>.lock` from its BEGIN to its end."""
+
+    _gate: int | None = None
+    _gate_timeout: float | None = None
+
+    @contextmanager
+    def transaction_timeout(self, seconds: float) -> Iterator[None]:
+        """In the block a transaction waits for its turn for no longer; then it raises OperationalError."""
+        self._gate_timeout = seconds
+        usual = self._usual_timeout()
+        with self.cursor() as cursor:
+            # The gate is ours; a program that knows nothing of it may hold SQLite's own lock.
+            cursor.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+            try:
+                yield
+            finally:
+                self._gate_timeout = None
+                cursor.execute(f"PRAGMA busy_timeout={int(usual * 1000)}")
+
+    def _usual_timeout(self) -> float:
+        return float(self.settings_dict["OPTIONS"].get("timeout", 5))
+
+    def _start_transaction_under_autocommit(self) -> None:
+        self._enter()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc] # not in the stubs
+        except BaseException:
+            self._leave()
+            raise
+
+    def _commit(self) -> Any:
+        result = super()._commit()  # type: ignore[misc]
+        self._leave()  # not when the commit failed: then a rollback follows
+        return result
+
+    def _rollback(self) -> Any:
+        try:
+            return super()._rollback()  # type: ignore[misc]
+        finally:
+            self._leave()
+
+    def _close(self) -> Any:
+        try:
+            return super()._close()  # type: ignore[misc]
+        finally:
+            self._leave()
+
+    def _enter(self) -> None:
+        if self._gate is not None or self.is_in_memory_db():
+            return
+        timeout = self._usual_timeout() if self._gate_timeout is None else self._gate_timeout
+        try:
+            gate = os.open(f"{self.settings_dict['NAME']}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OperationalError(f"unable to open the database's lock file: {error.strerror}") from error
+        try:
+            filelock.lock(gate, timeout)
+        except TimeoutError:
+            os.close(gate)
+            raise OperationalError(f"database is locked: its turn did not come within {timeout:.1f} s") from None
+        self._gate = gate
+
+    def _leave(self) -> None:
+        if self._gate is not None:
+            os.close(self._gate)
+            self._gate = None

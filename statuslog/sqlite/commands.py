@@ -1,0 +1,42 @@
+"""What the services' commands `prepare` and `reset` have in common."""
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.db import connection
+from django.db.models import Model
+
+from statuslog.sqlite import SqliteError, check_file
+
+
+def prepare_database() -> None:
+    """Make or update the database, after a look at what is there; raises CommandError. Harmless to repeat."""
+    # gunicorn reads it again; here a value that it cannot run with ends in one line and not in a stack trace.
+    from statuslog import gunicorn_conf  # noqa: F401
+
+    try:
+        check_file(Path(connection.settings_dict["NAME"]))
+        call_command("check")
+        call_command("migrate", verbosity=0, interactive=False)
+    except SqliteError as error:
+        raise CommandError(str(error)) from error
+
+
+class ResetCommand(BaseCommand):
+    """Deletes all rows of `model`, which people know as the records of `place`."""
+
+    model: type[Model]
+    place: str
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("migrate", verbosity=0, interactive=False)  # before the first start there is nothing
+        rows = self.model._default_manager.all()
+        question = f"Delete all {rows.count():,} records of {self.place}? [y/N] "
+        if not options["yes"] and input(question).lower() != "y":
+            raise CommandError("nothing was deleted")
+        deleted, _ = rows.delete()
+        self.stdout.write(f"deleted {deleted:,} records of {self.place}")

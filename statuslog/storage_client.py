@@ -1,0 +1,94 @@
+"""The one caller of storage's API."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+
+import requests
+
+from statuslog.peer import Peer, PeerError, read
+from statuslog.record import Record, RecordError, show_timestamp
+
+LONGEST_ANSWER = 64 * 1024
+LONGEST_PAGE = 16 * 2**20
+ERROR_SHOWN = 200
+
+
+class StorageError(Exception):
+    """storage did not take the records, or may not have; the text says why.
+
+    `refused`: it has looked at them, and would refuse them again.
+    """
+
+    def __init__(self, text: str, *, refused: bool = False) -> None:
+        super().__init__(text)
+        self.refused = refused
+
+
+class StorageClient:
+    """storage at `url`. Safe to use from many threads."""
+
+    def __init__(self, url: str) -> None:
+        self._peer = Peer(url)
+
+    def store(self, records: Sequence[Record], timeout: float, fence: datetime | None = None) -> None:
+        """Store the records in one request; returns when storage has committed them. Raises StorageError.
+
+        Harmless to repeat: storage knows a record by its id. With `fence` it is refused if a later fence was set.
+        """
+        self._post([record.to_json() for record in records], timeout, fence)
+
+    def set_fence(self, fence: datetime, timeout: float) -> None:
+        """From now on storage refuses what comes with an earlier fence. Raises StorageError."""
+        self._post([], timeout, fence)
+
+    def _post(self, records: Sequence[Mapping[str, object]], timeout: float, fence: datetime | None) -> None:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if fence is not None:
+            headers["Log-Fence"] = show_timestamp(fence)
+        body = json.dumps(records).encode()
+        try:
+            with self._peer.request("POST", "/log", timeout=timeout, body=body, headers=headers) as response:
+                answer = read(response, LONGEST_ANSWER)
+                status = response.status_code
+        except PeerError as error:
+            raise StorageError(str(error)) from error
+        if status not in (200, 201):
+            raise StorageError(f"{status}: {_detail(answer)}", refused=400 <= status < 500)
+
+    def records(self, since: datetime, limit: int, timeout: float) -> list[Record]:
+        """Up to `limit` records of the log from `since` on, in the log's order. Raises StorageError."""
+        query = f"format=ndjson&since={show_timestamp(since)}&limit={limit}"
+        try:
+            with self.log("GET", query, {}, timeout) as response:
+                answer = read(response, LONGEST_PAGE)
+                if response.status_code != 200:
+                    raise StorageError(f"{response.status_code}: {_detail(answer)}")
+            return [Record.from_json(json.loads(line)) for line in answer.splitlines()]
+        except PeerError as error:
+            raise StorageError(str(error)) from error
+        except (ValueError, RecordError) as error:
+            raise StorageError(f"its log is not what it should be: {error}") from error
+
+    @contextmanager
+    def log(self, method: str, query: str, headers: Mapping[str, str], timeout: float) -> Iterator[requests.Response]:
+        """storage's answer to GET or HEAD `/log?query`, its body not yet read. Raises PeerError."""
+        path = f"/log?{query}" if query else "/log"
+        with self._peer.request(method, path, timeout=timeout, headers=headers) as response:
+            yield response
+
+    def is_ready(self, timeout: float) -> bool:
+        try:
+            with self._peer.request("GET", "/readyz", timeout=timeout) as response:
+                return response.status_code == 200
+        except PeerError:
+            return False
+
+
+def _detail(answer: bytes) -> str:
+    """The reason in storage's error answer, or its beginning."""
+    try:
+        return str(json.loads(answer)["detail"])[:ERROR_SHOWN]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return repr(answer[:ERROR_SHOWN])

@@ -1,0 +1,143 @@
+"""Comparing the two stores, and making vstorage the log's copy again. Memory does not grow with them."""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from statuslog.delivery import CATCH_UP_RECORDS, CATCH_UP_TIMEOUT
+from statuslog.peer import CHUNK, PeerError, stream
+from statuslog.record import MICROSECOND, parse_line, show_timestamp
+from statuslog.recorder import Recorder
+from statuslog.storage_client import StorageClient
+from statuslog.vstorage import EPOCH
+
+LOCK_TIMEOUT = 2.0
+LOG_TIMEOUT = 30.0
+TRIES = 20
+PAUSE = 0.05  # seconds, longer with each failure
+SHOWN = 300
+END = b"(the end)"
+
+Progress = Callable[[int, int], None]
+
+
+class VerifyError(Exception):
+    """The stores cannot be compared or mended now; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """The first line in which the stores differ; it begins at byte `offset` of vstorage."""
+
+    number: int
+    offset: int
+    log: bytes
+    vstorage: bytes
+
+    def __str__(self) -> str:
+        text = f"line {self.number:,} differs\n  log:      {_show(self.log)}\n  vstorage: {_show(self.vstorage)}"
+        if self.log != END and parse_line(self.log.decode(errors="replace")) is None:
+            text += "\nThe log's line is no status record: somebody has posted it to storage past the services."
+        return text
+
+
+def compare(recorder: Recorder, progress: Progress) -> int | Difference:
+    """The number of records if both stores have the same, else the first difference; raises VerifyError.
+
+    What comes in meanwhile is left out: the lock is held only to see how far the file goes and until when.
+    """
+    with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+        if waiting := file.waiting():
+            raise VerifyError(f"records wait in the outbox of {' and '.join(sorted(waiting))}: is storage up?")
+        size, newest = file.size, file.newest
+    try:
+        log = _log(recorder.storage, newest)
+        return _first_difference(log, _file(recorder.vstorage.path, size), lambda done: progress(done, size))
+    except PeerError as error:
+        raise VerifyError(f"storage: {error}") from error
+    except OSError as error:
+        raise VerifyError(f"{recorder.vstorage.path}: {error.strerror}") from error
+
+
+def repair(recorder: Recorder, found: Difference, progress: Progress) -> None:
+    """Make vstorage the copy of the log from the difference on; raises VerifyError.
+
+    The file is cut back and written anew page by page, in place, as a bind mount would not follow to another
+    file: whoever reads it meanwhile sees whole lines, the first so many of the log.
+    """
+    with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+        file.fall_behind(since=None, end=min(found.offset, file.size))
+    behind, failed = True, 0
+    while behind:
+        with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+            written = recorder.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
+            behind = file.behind is not None
+            progress(file.size, max(file.size, found.offset))
+        failed = 0 if written else failed + 1
+        if failed > TRIES:
+            raise VerifyError("vstorage cannot be written, or storage not be read; the services go on trying")
+        time.sleep(failed * PAUSE)
+
+
+def _log(storage: StorageClient, newest: datetime) -> Iterator[bytes]:
+    # A new file in the old one's place knows of no time.
+    query = "" if newest == EPOCH else f"until={show_timestamp(newest + MICROSECOND)}"
+    with storage.log("GET", query, {"Accept-Encoding": "identity"}, LOG_TIMEOUT) as response:
+        if response.status_code != 200:
+            raise PeerError(f"GET /log was answered with {response.status_code}")
+        yield from stream(response, LOG_TIMEOUT)
+
+
+def _file(path: Path, size: int) -> Iterator[bytes]:
+    with path.open("rb") as source:
+        while size > 0 and (chunk := source.read(min(CHUNK, size))):
+            size -= len(chunk)
+            yield chunk
+
+
+def _first_difference(
+    log: Iterator[bytes], vstorage: Iterator[bytes], progress: Callable[[int], None]
+) -> int | Difference:
+    records = offset = 0  # of the beginning of the line that is looked at
+    left = right = b""
+    while True:
+        left = left or next(log, b"")
+        right = right or next(vstorage, b"")
+        length = min(len(left), len(right))
+        if left[:length] != right[:length] or not length:
+            if not left and not right:
+                return records
+            return _difference(records, offset, left, log, right, vstorage)
+        # Only whole lines are let go, so that a difference is shown with the line's beginning.
+        whole = left.rfind(b"\n", 0, length) + 1
+        if not whole:
+            left, right = left + next(log, b""), right + next(vstorage, b"")
+            continue
+        records += left.count(b"\n", 0, whole)
+        offset += whole
+        left, right = left[whole:], right[whole:]
+        progress(offset)
+
+
+def _difference(
+    records: int, offset: int, left: bytes, log: Iterator[bytes], right: bytes, vstorage: Iterator[bytes]
+) -> Difference:
+    length = next(
+        (place for place, (one, other) in enumerate(zip(left, right, strict=False)) if one != other),
+        min(len(left), len(right)),
+    )
+    whole = left.rfind(b"\n", 0, length) + 1
+    number = records + left.count(b"\n", 0, whole) + 1
+    return Difference(number, offset + whole, _line(left[whole:], log), _line(right[whole:], vstorage))
+
+
+def _line(beginning: bytes, rest: Iterator[bytes]) -> bytes:
+    if b"\n" not in beginning:
+        beginning += next(rest, b"")
+    return beginning.partition(b"\n")[0] or END
+
+
+def _show(line: bytes) -> str:
+    return line[:SHOWN].decode(errors="replace")
