@@ -1,0 +1,1 @@
+"""The Django app of the log: its rows, its API, its admin."""

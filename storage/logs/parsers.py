@@ -1,0 +1,66 @@
+"""The bodies that `POST /log` takes."""
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+from django.conf import settings
+from rest_framework import status
+from rest_framework.exceptions import APIException, ParseError
+from rest_framework.parsers import BaseParser, JSONParser
+from rest_framework.request import Request
+
+
+class LengthRequired(APIException):
+    status_code = status.HTTP_411_LENGTH_REQUIRED
+    default_detail = "send the body with a Content-Length, not in chunks"
+
+
+class TooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+
+
+def check_length(request: Request) -> None:
+    """Refuse a body before reading it: one of unknown length, an empty one, or one over MAX_BODY_BYTES."""
+    length = request.META.get("CONTENT_LENGTH") or ""
+    if not length.isdigit() or "HTTP_TRANSFER_ENCODING" in request.META:
+        raise LengthRequired
+    if int(length) == 0:
+        raise ParseError("the body is empty; send one record a line")
+    if int(length) > settings.MAX_BODY_BYTES:
+        raise TooLarge(f"the body has {int(length):,} bytes; MAX_BODY_BYTES allows {settings.MAX_BODY_BYTES:,}")
+
+
+class TextParser(BaseParser):
+    """The raw body. Its lines are looked at in serializers.py, which can name the wrong one."""
+
+    media_type = "text/plain"
+
+    def parse(  # type: ignore[override] # DRF's views take any type
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> bytes:
+        body = stream.read()
+        # A client that dies while it sends leaves half a line, which nothing else would tell from a whole one.
+        if len(body) < int((parser_context or {})["request"].META["CONTENT_LENGTH"]):
+            raise ParseError("the body is shorter than its Content-Length")
+        return body
+
+
+class CurlParser(TextParser):
+    """What `curl -d` says by default: it is a line of text, not a form."""
+
+    media_type = "application/x-www-form-urlencoded"
+
+
+class BoundedJSONParser(JSONParser):
+    """JSON that is nested beyond what Python can follow is the client's error, as any other wrong JSON is."""
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        try:
+            return super().parse(stream, media_type, parser_context)
+        except RecursionError as error:
+            raise ParseError("JSON parse error - nested too deeply") from error
+
+
+PARSERS = (TextParser, CurlParser, BoundedJSONParser)

@@ -1,0 +1,38 @@
+"""What keeps storage from its work, as the names of /readyz."""
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+
+def database() -> Iterator[str]:
+    """The database can be read and has all its tables."""
+    try:
+        executor = MigrationExecutor(connection)
+        if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+            yield "migrations_pending"
+    except DatabaseError:
+        yield "database_unreachable"
+
+
+def disk() -> Iterator[str]:
+    """There is room for more records."""
+    if not has_room():
+        yield "disk_low"
+
+
+def has_room() -> bool:
+    """The data's disk has MIN_FREE_BYTES free, or more."""
+    try:
+        return shutil.disk_usage(settings.DATA_DIR).free >= settings.MIN_FREE_BYTES
+    except OSError:
+        return False
+
+
+def facts() -> dict[str, str]:
+    """The version of SQLite: what it can corrupt depends on it (statuslog/sqlite/base.py)."""
+    return {"sqlite": sqlite3.sqlite_version}

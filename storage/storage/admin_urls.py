@@ -1,0 +1,17 @@
+"""The admin's paths: all that ADMIN_PORT serves."""
+
+from django.contrib import admin
+from django.http import HttpResponse
+from django.urls import path
+from django.views.generic import RedirectView
+
+admin.site.site_header = admin.site.site_title = "statuslog"
+admin.site.index_title = "What storage keeps"
+admin.site.enable_nav_sidebar = False  # the lines need its room
+admin.site.site_url = None  # "view site" would lead to a port that may be closed to this browser
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("favicon.ico", lambda request: HttpResponse(status=204)),  # each browser asks; there is none
+]

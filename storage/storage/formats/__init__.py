@@ -1,0 +1,1 @@
+"""How the admin shows values: settings.FORMAT_MODULE_PATH."""

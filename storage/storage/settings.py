@@ -1,0 +1,112 @@
+"""Settings of storage: the log's API on one port, its admin on another."""
+
+from datetime import timedelta
+
+import django
+
+from statuslog import defaults, env, sqlite
+
+SERVICE = "storage"
+DATA_DIR = env.data_dir(SERVICE)
+
+DEBUG = env.flag("DJANGO_DEBUG")
+SECRET_KEY = env.secret_key(DATA_DIR)
+# A list of names, not "*": it keeps a page of some other site from reaching the admin by DNS rebinding.
+ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "storage,localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.csv("DJANGO_CSRF_TRUSTED_ORIGINS")
+
+# Requests that come in on this port get the admin and never the API; all others the API and never the admin.
+ADMIN_PORT = env.integer("ADMIN_PORT", 8200, minimum=1)
+MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 2**20, minimum=1)
+# Kept free, so that reading, deleting and SQLite's own recovery still work when the disk has filled up.
+MIN_FREE_BYTES = env.integer("MIN_FREE_BYTES", 16 * 2**20)
+
+INSTALLED_APPS = [
+    "logs",
+    "axes",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "rest_framework",
+]
+MIDDLEWARE = [
+    "storage.ports.UrlconfByPort",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
+]
+ROOT_URLCONF = "storage.urls"
+ADMIN_URLCONF = "storage.admin_urls"
+WSGI_APPLICATION = "storage.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": sqlite.database(DATA_DIR / "db.sqlite3")}
+ATOMIC_REQUESTS = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",  # first, so that a locked account is not even asked for its password
+    "django.contrib.auth.backends.ModelBackend",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_COOLOFF_MESSAGE = "This account is locked after 5 wrong passwords. Wait 15 minutes before you try again."
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False  # no banner in the output of every command
+# Behind Docker's port every client has the gateway's address: a lock by address would lock out everybody.
+AXES_LOCKOUT_PARAMETERS = ["username"]
+
+# Collected by the image's build, or at the first start; a new Django brings new files.
+STATIC_ROOT = env.path("STATIC_ROOT", DATA_DIR / f"static-{django.__version__}")
+STATIC_URL = "static/"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+APPEND_SLASH = True  # for the admin's own addresses; none of the API's has a slash at its end
+X_FRAME_OPTIONS = "DENY"
+# A cookie belongs to a host name whatever the port: these names keep two copies on one host apart.
+SESSION_COOKIE_NAME = "statuslog_session"
+CSRF_COOKIE_NAME = "statuslog_csrf"
+
+LANGUAGE_CODE = defaults.LANGUAGE_CODE
+TIME_ZONE = defaults.TIME_ZONE
+USE_TZ = defaults.USE_TZ
+FORMAT_MODULE_PATH = "storage.formats"
+REST_FRAMEWORK = defaults.REST_FRAMEWORK
+SILENCED_SYSTEM_CHECKS = [
+    *defaults.SILENCED_SYSTEM_CHECKS,
+    "axes.W006",  # asks for the lock by address; see AXES_LOCKOUT_PARAMETERS
+]
+LOGGING = defaults.logging(env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")))

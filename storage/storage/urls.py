@@ -1,0 +1,16 @@
+"""The API's paths: what every port but the admin's serves."""
+
+from django.urls import path
+
+from logs import readiness
+from logs.views import LogView
+from statuslog import health
+
+urlpatterns = [
+    path("log", LogView.as_view()),
+    *health.urls(readiness.database, readiness.disk, facts=readiness.facts),
+]
+
+handler400 = "statuslog.rest.bad_request"
+handler404 = "statuslog.rest.not_found"
+handler500 = "statuslog.rest.server_error"
