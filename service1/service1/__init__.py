@@ -1,0 +1,1 @@
+"""The public service: the status of the host, and the log."""

@@ -1,0 +1,34 @@
+"""Settings of service1, the public service. Its database is the outbox."""
+
+from statuslog import defaults, env, sqlite
+
+SERVICE = "service1"
+
+DEBUG = env.flag("DJANGO_DEBUG")
+DATA_DIR = env.data_dir(SERVICE)
+SECRET_KEY = env.secret_key(DATA_DIR)
+# Nothing here builds an address from the Host header, so any name of the host will do.
+ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "*")
+
+INSTALLED_APPS = ["statuslog.outbox", "rest_framework"]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.common.CommonMiddleware",  # Content-Length
+]
+ROOT_URLCONF = "service1.urls"
+WSGI_APPLICATION = "service1.wsgi.application"
+DATABASES = {"default": sqlite.database(DATA_DIR / "outbox.sqlite3")}
+APPEND_SLASH = False
+
+LANGUAGE_CODE = defaults.LANGUAGE_CODE
+TIME_ZONE = defaults.TIME_ZONE
+USE_TZ = defaults.USE_TZ
+REST_FRAMEWORK = defaults.REST_FRAMEWORK
+SILENCED_SYSTEM_CHECKS = [
+    *defaults.SILENCED_SYSTEM_CHECKS,
+    "security.W002",  # frames: there are no pages
+    "security.W003",  # cross-site requests: there are no cookies, and nothing takes a POST
+]
+LOGGING = defaults.logging(env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")))
+
+SERVICE2_URL = env.url("SERVICE2_URL", "http://127.0.0.1:8201")

@@ -1,0 +1,16 @@
+"""The paths of service1."""
+
+from django.urls import path
+
+from service1.views import LogView, StatusView, delivery
+from statuslog import health
+
+urlpatterns = [
+    path("status", StatusView.as_view()),
+    path("log", LogView.as_view()),
+    *health.urls(delivery.problems, facts=delivery.facts),
+]
+
+handler400 = "statuslog.rest.bad_request"
+handler404 = "statuslog.rest.not_found"
+handler500 = "statuslog.rest.server_error"

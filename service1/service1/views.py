@@ -1,0 +1,86 @@
+"""`GET /status` and `GET /log`."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import requests
+from django.conf import settings
+from django.http import HttpResponseBase, StreamingHttpResponse
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from service1.service2_client import Service2Client, Service2Error
+from statuslog.outbox.recording import recorder_from_environment
+from statuslog.peer import PeerError, PeerTimeout, stream
+from statuslog.recorder import NotKept
+from statuslog.rest import Unavailable, View, wants_json
+
+ANSWER_WITHIN = 2.8  # seconds for a whole /status; of the contract's 3 s the rest is the way to the client
+LOG_TIMEOUT = 2.5  # seconds until storage begins to answer, and between any two parts of its answer
+
+# What storage says about its answer and the client needs; the connection's own headers stay behind.
+LOG_HEADERS = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Retry-After")
+
+own, delivery = recorder_from_environment(settings.SERVICE)
+service2 = Service2Client(settings.SERVICE2_URL)
+
+
+class StatusView(View):
+    """A record of service1, kept, and one of service2."""
+
+    def get(self, request: Request) -> Response:
+        started = time.monotonic()
+        try:
+            kept = own.keep()
+        except NotKept as error:
+            raise Unavailable(f"service1: {error}") from error
+        lines, records, errors, code = [kept.record.line], [kept.record.to_json()], [], 200
+        try:
+            other = service2.status(timeout=ANSWER_WITHIN - (time.monotonic() - started))
+            lines.append(other.line)
+            records.append(other.to_json())
+        except Service2Error as error:
+            lines.append(f"service2: unavailable ({error})")
+            errors.append({"service": "service2", "reason": str(error)})
+            code = 504 if error.timed_out else 502
+        body = {"records": records, "errors": errors} if wants_json(request) else "".join(f"{s}\n" for s in lines)
+        return Response(body, status=code, headers={"Record-Delivery": kept.delivery})
+
+
+class LogView(View):
+    """storage's answer to the same question, streamed through."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)  # the choice of form is storage's
+
+    def get(self, request: Request) -> HttpResponseBase:
+        headers = {
+            "Accept": request.headers.get("Accept", "*/*"),
+            "Accept-Encoding": request.headers.get("Accept-Encoding", "identity"),
+        }
+        stack = ExitStack()
+        try:
+            answer = stack.enter_context(
+                own.storage.log(request.method or "GET", request.META["QUERY_STRING"], headers, LOG_TIMEOUT)
+            )
+        except PeerError as error:
+            code = 504 if isinstance(error, PeerTimeout) else 502
+            return Response({"detail": f"storage: unavailable ({error})"}, status=code)
+        response = StreamingHttpResponse(_Body(answer, stack), status=answer.status_code)
+        for name in LOG_HEADERS:
+            if name in answer.headers:
+                response[name] = answer.headers[name]
+        return response
+
+
+class _Body:
+    """The parts of an answer on their way through; closing it, read or not, frees the connection to storage."""
+
+    def __init__(self, answer: requests.Response, stack: ExitStack) -> None:
+        self._chunks = stream(answer, LOG_TIMEOUT)
+        self.close = stack.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._chunks

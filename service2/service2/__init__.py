@@ -1,0 +1,1 @@
+"""The internal service that service1 asks for a second record."""

@@ -1,0 +1,15 @@
+"""The paths of service2."""
+
+from django.urls import path
+
+from service2.views import StatusView, delivery
+from statuslog import health
+
+urlpatterns = [
+    path("status", StatusView.as_view()),
+    *health.urls(delivery.problems, facts=delivery.facts),
+]
+
+handler400 = "statuslog.rest.bad_request"
+handler404 = "statuslog.rest.not_found"
+handler500 = "statuslog.rest.server_error"
