@@ -1,0 +1,60 @@
+"""`./manage_all.sh bench`: three systems under the same load, side by side. What they are: bench/README.md."""
+
+import argparse
+import json
+import os
+import platform
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import table
+from bench.measure import REQUESTS, RESULTS, measure, memory, started
+from bench.systems import SYSTEMS
+
+
+def main() -> None:
+    options = arguments()
+    if options.memory:
+        with started("ours") as ours:
+            memory(ours, options.memory)
+        return
+    points = []
+    print(table.HEAD, flush=True)
+    with ExitStack() as stack:
+        running = {name: stack.enter_context(started(name)) for name in options.systems}
+        for request in REQUESTS:
+            for clients in options.clients:
+                for name, system in running.items():  # in turn, so that what disturbs the machine disturbs all
+                    points.append(measure(system, name, request, clients, options.seconds))
+                    print(table.line(points[-1]), flush=True)
+    compared = table.ratios(points)
+    if compared:
+        print("", table.COMPARED, *map(table.ratio_line, compared), sep="\n")
+    machine = {"python": platform.python_version(), "kernel": platform.platform(), "cpus": os.cpu_count()}
+    result = {"at": f"{datetime.now(UTC):%FT%TZ}", "machine": machine, "points": points, "ratios": compared}
+    options.json.write_text(json.dumps(result, indent=1) + "\n")
+    print(f"\nsaved in {options.json}")
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser("./manage_all.sh bench", description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5, help="of load at each point (5)")
+    parser.add_argument("--clients", type=whole_numbers, default=[1, 8, 32], help="at once (1,8,32)")
+    parser.add_argument("--systems", type=lambda text: text.split(","), default=list(SYSTEMS), help="ours,plain,floor")
+    parser.add_argument("--json", type=Path, default=RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
+    parser.add_argument("--memory", type=int, metavar="N", help="show the memory before and after N /status of ours")
+    options = parser.parse_args()
+    if unknown := set(options.systems) - set(SYSTEMS):
+        parser.error(f"--systems: {', '.join(unknown)} is none of {', '.join(SYSTEMS)}")
+    if not options.json.absolute().parent.is_dir() and options.json.parent != RESULTS:
+        parser.error(f"--json: there is no folder {options.json.absolute().parent}")
+    return options
+
+
+def whole_numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+if __name__ == "__main__":
+    main()

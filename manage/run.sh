@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# The three services as processes of this machine, for `manage_all.sh run`. Sourced by manage_all.sh.
+
+readonly START_SECONDS=60
+readonly STOP_SECONDS=10 # gunicorn gives the requests under way 8
+declare -A PIDS=() # service name -> process id, of those that this shell has started
+
+run_services() {
+    need_venv requirements.txt
+    local_settings
+    claim_data
+    need_ports
+    trap stop_services EXIT
+    trap 'exit 129' HUP
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    local name
+    rm -f -- "$RUN_DIR/stopping"
+    for name in "${SERVICES[@]}"; do
+        start_service "$name"
+    done
+    exec 8>&- # from now on it is the services that hold the lock
+    [[ ${1:-} == --detach ]] || follow_logs
+    wait_until_ready
+    print_urls
+    if [[ ${1:-} == --detach ]]; then
+        trap - EXIT
+        exit 0
+    fi
+    while true; do
+        fail_if_one_ended
+        sleep 0.5
+    done
+}
+
+run_stop() {
+    local_settings
+    if [[ ! -e $RUN_DIR/lock ]] || flock --nonblock "$RUN_DIR/lock" true; then
+        echo "nothing runs on $DATA_DIR"
+        return
+    fi
+    : >"$RUN_DIR/stopping" # so that a run in the foreground knows why its services end
+    stop_services
+    echo "stopped"
+}
+
+# claim_data: the folder and vstorage can be written, and no other run uses the folder. Each service inherits the lock (fd
+# 8), so that it is held for as long as one of their processes lives, whatever became of the pid files.
+claim_data() {
+    local error
+    error=$(mkdir -p -- "$RUN_DIR" 2>&1 && : 2>&1 >>"$RUN_DIR/lock") ||
+        die "cannot write to DATA_DIR=$DATA_DIR (${error##*: }); set DATA_DIR to a folder that you can write to"
+    [[ ! -e $VSTORAGE_PATH || -f $VSTORAGE_PATH ]] || die "VSTORAGE_PATH=$VSTORAGE_PATH is not a regular file; name another"
+    error=$(: 2>&1 >>"$VSTORAGE_PATH") ||
+        die "cannot write to VSTORAGE_PATH=$VSTORAGE_PATH (${error##*: }); set it to a file that you can write to"
+    exec 8>>"$RUN_DIR/lock"
+    flock --nonblock 8 || die "it already runs on $DATA_DIR; ./manage_all.sh run --stop ends it"
+}
+
+need_ports() {
+    local error
+    error=$("$VENV/bin/python" manage/free_ports.py "SERVICE1_PORT=$SERVICE1_PORT" "ADMIN_PORT=$ADMIN_PORT" \
+        "SERVICE2_PORT=$SERVICE2_PORT" "STORAGE_PORT=$STORAGE_PORT" 2>&1) ||
+        die "cannot listen on 127.0.0.1: $error; stop what does (ss -ltnp names it) or set other ports"
+}
+
+port_of() {
+    case $1 in
+    service1) echo "$SERVICE1_PORT" ;;
+    service2) echo "$SERVICE2_PORT" ;;
+    storage) echo "$STORAGE_PORT" ;;
+    esac
+}
+
+start_service() {
+    local name=$1 log=$RUN_DIR/$1.log bind
+    bind=127.0.0.1:$(port_of "$name")
+    [[ $name != storage ]] || bind+=,127.0.0.1:$ADMIN_PORT
+    [[ ! -e $log ]] || mv -f -- "$log" "$log.1"
+    # setsid: a process group of its own, to be stopped as a whole, and out of reach of the terminal's Ctrl-C
+    PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
+        setsid statuslog/serve.sh "$name" </dev/null >"$log" 2>&1 &
+    PIDS[$name]=$!
+    echo $! >"$RUN_DIR/$name.pid"
+    until is_ours $! || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+}
+
+# is_ours PID: it is a process of this run, and not another one that was given a dead one's number
+is_ours() { grep -qzxF -- "STATUSLOG_RUN=$RUN_DIR" "/proc/$1/environ" 2>/dev/null; }
+
+wait_until_ready() {
+    local name state end=$((SECONDS + START_SECONDS))
+    for name in "${SERVICES[@]}"; do
+        until state=$(local_readiness "$name"); do
+            fail_if_one_ended
+            ((SECONDS < end)) || die "$name is not ready after $START_SECONDS s: $state; see $RUN_DIR/$name.log"
+            sleep 0.1
+        done
+    done
+}
+
+local_readiness() { "$VENV/bin/python" manage/readiness.py "http://127.0.0.1:$(port_of "$1")" 2>&1; }
+
+# fail_if_one_ended: one service without the others is of no use in a run that somebody watches
+fail_if_one_ended() {
+    local name code=0
+    for name in "${SERVICES[@]}"; do
+        ! kill -0 "${PIDS[$name]}" 2>/dev/null || continue
+        wait "${PIDS[$name]}" || code=$?
+        stop_services
+        if [[ -e $RUN_DIR/stopping ]]; then
+            echo "stopped by run --stop"
+            exit 0
+        fi
+        {
+            echo "manage_all.sh: $name ended by itself (exit code $code); the others were stopped. The end of $RUN_DIR/$name.log:"
+            tail -n 10 -- "$RUN_DIR/$name.log"
+        } >&2
+        exit 1
+    done
+}
+
+# stop_services: service1 first, so that a request on its way still finds the others
+stop_services() {
+    trap '' HUP INT TERM
+    exec 8>&-
+    local name pid end
+    for name in "${SERVICES[@]}"; do
+        end=$((SECONDS + STOP_SECONDS))
+        [[ -e $RUN_DIR/$name.pid ]] || continue
+        pid=$(<"$RUN_DIR/$name.pid")
+        ! is_ours "$pid" || kill -TERM -- "-$pid" || true
+        while is_ours "$pid"; do
+            ((SECONDS < end)) || kill -KILL -- "-$pid" || true
+            sleep 0.1
+        done
+        rm -f -- "$RUN_DIR/$name.pid"
+    done
+    flock --timeout 5 "$RUN_DIR/lock" true || die "a process still holds $RUN_DIR/lock; lsof names it"
+    wait # for what follow_logs started: it prints the last lines
+}
+
+follow_logs() {
+    local name
+    for name in "${SERVICES[@]}"; do
+        tail -n +1 -s 0.2 -F --pid="${PIDS[$name]}" -- "$RUN_DIR/$name.log" 2>/dev/null | sed -u "s/^/$name | /" &
+    done
+}
+
+print_urls() {
+    cat <<END
+ready
+  status  http://127.0.0.1:$SERVICE1_PORT/status
+  log     http://127.0.0.1:$SERVICE1_PORT/log, also in $VSTORAGE_PATH
+  admin   http://127.0.0.1:$ADMIN_PORT/admin/
+  data    $DATA_DIR
+END
+}

@@ -1,0 +1,274 @@
+#!/usr/bin/env bash
+# Everything that is done to this system by hand or by CI: ./manage_all.sh help
+#
+# Works from any directory. What touches data works on the Compose stack when that is up, else on the local data.
+# Lines that begin with ## are the help, each group above the function that does it.
+set -euo pipefail
+shopt -s inherit_errexit
+
+ROOT=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
+readonly ROOT CALLED_FROM=$PWD
+readonly VENV=$ROOT/.venv
+readonly SERVICES=(service1 service2 storage) # each before those it calls, which is the order to stop them in
+
+# shellcheck source=manage/venv.sh
+source "$ROOT/manage/venv.sh"
+# shellcheck source=manage/place.sh
+source "$ROOT/manage/place.sh"
+# shellcheck source=manage/run.sh
+source "$ROOT/manage/run.sh"
+
+die() {
+    echo "manage_all.sh: $*" >&2
+    exit 1
+}
+
+usage_error() {
+    echo "manage_all.sh: $*; see ./manage_all.sh help" >&2
+    exit 2
+}
+
+## help
+##   Print this.
+cmd_help() {
+    echo "usage: ./manage_all.sh COMMAND [ARGUMENT...]"
+    sed -n -e 's/^##   /      /p' -e 's/^## /\n  /p' "$ROOT/manage_all.sh"
+}
+
+# commands: their names, as help|setup|…
+commands() { declare -F | sed -n 's/^declare -f cmd_//p' | paste -sd '|'; }
+
+## setup
+##   Make or refresh .venv from requirements.txt; run does it by itself. STATUSLOG_PYTHON names the interpreter
+##   to use, else the first Python >= 3.11 on the PATH is taken.
+cmd_setup() {
+    (($# == 0)) || usage_error "setup takes no arguments"
+    need_venv requirements.txt
+}
+
+## run [--detach | --stop]
+##   Start the three services on 127.0.0.1 without Docker; Ctrl-C stops them. --detach returns when they are ready,
+##   --stop ends them. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT, STORAGE_PORT, DATA_DIR and VSTORAGE_PATH let
+##   two copies run side by side. Logs and pid files are in DATA_DIR/run.
+cmd_run() {
+    case "$*" in
+    "") hide_growth && run_services ;;
+    --detach) hide_growth && run_services --detach ;;
+    --stop) run_stop ;;
+    *) usage_error "run takes --detach or --stop, not: $*" ;;
+    esac
+}
+
+# hide_growth: what the system appends to vstorage is not a change to commit; where there is no git there is none to hide
+hide_growth() { git update-index --skip-worktree vstorage &>/dev/null || true; }
+
+## up [ARGUMENT...]
+##   Build and start the Compose stack; returns when every service is healthy.
+cmd_up() {
+    need_engine
+    hide_growth
+    docker compose up --build --detach --wait "$@"
+    echo "status  http://$(docker compose port service1 8000)/status"
+    echo "admin   http://$(docker compose port storage 8001)/admin/"
+}
+
+## down [ARGUMENT...]
+##   Stop the Compose stack. The log stays in its volume; "down --volumes" deletes that too.
+cmd_down() {
+    need_engine
+    docker compose down "$@"
+}
+
+## status [--docker | --local]
+##   Say which services are ready, else why not, and how long vstorage is. Exit code 0: all are ready.
+cmd_status() {
+    take_mode "$@"
+    ((${#REST[@]} == 0)) || usage_error "status does not take: ${REST[*]}"
+    [[ $MODE == docker || -x $VENV/bin/python ]] || die "no .venv yet, so nothing has run here; ./manage_all.sh run makes it"
+    local name readiness code=0
+    for name in "${SERVICES[@]}"; do
+        if [[ $MODE == docker ]]; then
+            readiness=$(docker compose exec -T "$name" python - http://127.0.0.1:8000 <manage/readiness.py 2>&1) || code=1
+        else
+            readiness=$(local_readiness "$name") || code=1
+        fi
+        printf '%-10s%s\n' "$name" "${readiness##*$'\n'}"
+    done
+    printf '%-10s%s lines in %s\n' vstorage "$(lines_of "$VSTORAGE_PATH")" "$VSTORAGE_PATH"
+    return "$code"
+}
+
+## logs [--docker | --local] [--follow] [SERVICE]
+##   Print the last lines that the services have logged, or with --follow go on printing them.
+cmd_logs() {
+    take_mode "$@"
+    local argument follow=() names=()
+    for argument in "${REST[@]}"; do
+        case $argument in
+        -f | --follow) follow=(--follow) ;;
+        service1 | service2 | storage) names+=("$argument") ;;
+        *) usage_error "logs does not take: $argument" ;;
+        esac
+    done
+    if [[ $MODE == docker ]]; then
+        docker compose logs --tail 100 "${follow[@]}" "${names[@]}"
+        return
+    fi
+    ((${#names[@]})) || names=("${SERVICES[@]}")
+    [[ -d $RUN_DIR ]] || die "no logs in $RUN_DIR; ./manage_all.sh run writes them"
+    (cd -- "$RUN_DIR" && tail -n 100 "${follow[@]/#--follow/-F}" "${names[@]/%/.log}")
+}
+
+## migrate [--docker | --local] [ARGUMENT...]
+##   Bring the databases up to date, the log's and the outboxes'; every start does it too. With arguments, such
+##   as logs 0001, storage's alone.
+cmd_migrate() {
+    take_mode "$@"
+    manage storage migrate "${REST[@]}"
+    ((${#REST[@]})) || for_each_outbox migrate
+}
+
+## makemigrations [ARGUMENT...]
+##   Write the migrations that changed models need, in this source tree; --check only asks whether any are missing.
+cmd_makemigrations() {
+    need_venv requirements.txt
+    local_settings
+    local_manage storage makemigrations "$@"
+}
+
+## createsuperuser [--docker | --local] [ARGUMENT...]
+##   Make a user for the admin. With --noinput, user name and password are taken from DJANGO_SUPERUSER_USERNAME,
+##   DJANGO_SUPERUSER_PASSWORD and DJANGO_SUPERUSER_EMAIL.
+cmd_createsuperuser() {
+    take_mode "$@"
+    manage storage createsuperuser "${REST[@]}"
+}
+
+## reset [--docker | --local] [--yes]
+##   Empty both stores, the log and vstorage, and the outboxes, in place; admin users stay. Works while the
+##   system runs. Asks first, unless --yes is given.
+cmd_reset() {
+    take_mode "$@"
+    case "${REST[*]}" in
+    --yes) ;;
+    "") [[ -t 0 ]] || usage_error "reset asks first, and there is no terminal to ask on: say reset --yes" ;;
+    *) usage_error "reset does not take: ${REST[*]}" ;;
+    esac
+    [[ -f $VSTORAGE_PATH && -w $VSTORAGE_PATH ]] || die "cannot write to $VSTORAGE_PATH; nothing was deleted"
+
+    local storage from to answer=yes
+    coproc STORAGE { manage storage reset; }
+    storage=$STORAGE_PID from=${STORAGE[0]} to=${STORAGE[1]}
+    read -r -d '?' REPLY <&"$from" || die "the log cannot be emptied; nothing was deleted"
+    echo "$REPLY, in $LOG_PLACE"
+    echo "Delete all $(lines_of "$VSTORAGE_PATH") lines of $VSTORAGE_PATH"
+    echo "Delete what waits in the outboxes of service1 and service2"
+    [[ ${REST[*]} == --yes ]] || read -r -p "All, for good? Type yes: " answer
+    if [[ $answer != yes ]]; then
+        echo n >&"$to"
+        wait "$storage" # it says that nothing was deleted, and fails
+    fi
+    for_each_outbox reset --yes # first, so that nothing of before comes to the emptied log
+    # The services hold this very lock while they write to both stores, so no record falls between the two. It
+    # is taken only now that storage's command has started, which takes a second, and held for milliseconds.
+    exec 9<>"$VSTORAGE_PATH"
+    flock --timeout 10 9 || die "something holds the lock on $VSTORAGE_PATH, lsof names it; the log and vstorage are as they were"
+    echo y >&"$to"
+    read -r -d ']' <&"$from" || true # the rest of its question
+    read -r REPLY <&"$from" || die "the log was not emptied, and vstorage neither"
+    : >"$VSTORAGE_PATH" # in place: a container's bind mount keeps the file it was given
+    exec 9>&-
+    echo "$REPLY, emptied $VSTORAGE_PATH"
+}
+
+## verify [--docker | --local] [--repair]
+##   Compare the two stores: "equal" and exit code 0, or the first difference. --repair makes vstorage the copy of
+##   the log again, while the system runs.
+cmd_verify() {
+    take_mode "$@"
+    case "${REST[*]}" in
+    "" | --repair) manage service1 verify "${REST[@]}" ;;
+    *) usage_error "verify does not take: ${REST[*]}" ;;
+    esac
+}
+
+# for_each_outbox ARGUMENT...: manage.py of each service that has one
+for_each_outbox() {
+    manage service1 "$@"
+    manage service2 "$@"
+}
+
+## test [PYTEST ARGUMENT...]
+##   Run the tests in a .venv with the development tools, and say what had to be left out.
+cmd_test() {
+    need_venv requirements-dev.txt
+    local code=0 left_out=()
+    engine_answers || left_out+=("tests of the containers: no Docker engine answers (install Docker with its Compose plugin)")
+    find_chromium >/dev/null || left_out+=("tests in a browser: no Chromium (Debian: apt-get install chromium)")
+    "$VENV/bin/python" -m pytest "$@" || code=$?
+    ((${#left_out[@]} == 0)) || printf 'manage_all.sh: left out: %s\n' "${left_out[@]}" >&2
+    return "$code"
+}
+
+## bench [--seconds N] [--clients N,N...] [--systems NAME,NAME...] [--json FILE] | bench --memory N
+##   Measure this system beside a plain one and the bare hops, each with data of its own: bench/README.md. --memory
+##   shows what N requests in a row do to the memory of each worker.
+cmd_bench() {
+    need_venv requirements.txt
+    cd -- "$CALLED_FROM" # what --json names counts from there
+    PYTHONPATH=$ROOT "$VENV/bin/python" -m bench "$@"
+}
+
+## lint
+##   Check formatting, types, shell scripts, Dockerfiles, settings for production and missing migrations.
+cmd_lint() {
+    (($# == 0)) || usage_error "lint takes no arguments"
+    need_venv requirements-dev.txt
+    local name scripts failed=()
+    DATA_DIR=$(mktemp -d) # the checks need a secret key, which is made there
+    export DATA_DIR PATH=$VENV/bin:$PATH
+    mapfile -t scripts < <(shell_scripts)
+    lint_step ruff check .
+    lint_step ruff format --check .
+    lint_step mypy
+    lint_step shellcheck --external-sources "${scripts[@]}"
+    lint_step hadolint -- */Dockerfile
+    for name in "${SERVICES[@]}"; do
+        lint_step python "$name/manage.py" check --deploy --fail-level WARNING
+    done
+    lint_step python storage/manage.py makemigrations --check --dry-run
+    lint_step python service1/manage.py makemigrations --check --dry-run
+    rm -r -- "$DATA_DIR"
+    ((${#failed[@]} == 0)) || die "lint found something in: ${failed[*]}"
+}
+
+# shell_scripts: the files of this repository that begin with #! and a shell
+shell_scripts() {
+    git ls-files -z --cached --others --exclude-standard |
+        xargs -0 awk 'FNR == 1 && /^#!.*[\/ ](ba)?sh$/ { print FILENAME } { nextfile }'
+}
+
+# lint_step COMMAND...: run it, and add it to cmd_lint's `failed` if it fails, so that one run shows everything
+lint_step() {
+    echo "lint: $*"
+    "$@" || failed+=("${*:1:2};")
+}
+
+main() {
+    cd -- "$ROOT"
+    unset DJANGO_SETTINGS_MODULE # the caller's own Django project must not reach ours
+    local command=${1:-help}
+    case $command in
+    -h | --help) command=help ;;
+    esac
+    if ! declare -F "cmd_$command" >/dev/null; then
+        echo "manage_all.sh: no command $command; usage: ./manage_all.sh $(commands)" >&2
+        exit 2
+    fi
+    shift || true
+    "cmd_$command" "$@"
+}
+
+if [[ ${BASH_SOURCE[0]} == "$0" ]]; then
+    main "$@"
+fi
