@@ -1,0 +1,142 @@
+"""Wrong methods, paths and wishes: the same answers everywhere, never a stack trace, never HTML."""
+
+import pytest
+
+from tests.contract.client import JSON, TEXT, ask, exchange, get, get_json
+from tests.processes import Services
+
+pytestmark = pytest.mark.live
+
+READ = "GET, HEAD, OPTIONS"
+PATHS = [
+    ("service1", "/status", READ),
+    ("service1", "/log", READ),
+    ("service1", "/healthz", READ),
+    ("service1", "/readyz", READ),
+    ("service2", "/status", READ),
+    ("service2", "/healthz", READ),
+    ("service2", "/readyz", READ),
+    ("storage", "/log", "GET, POST, HEAD, OPTIONS"),
+    ("storage", "/healthz", READ),
+    ("storage", "/readyz", READ),
+]
+each_path = pytest.mark.parametrize(("name", "path", "allowed"), PATHS)
+each_service = pytest.mark.parametrize("name", ["service1", "service2", "storage"])
+
+
+def address(services: Services, name: str, path: str) -> str:
+    return f"{getattr(services, name)}{path}"
+
+
+@each_path
+@pytest.mark.parametrize("method", ["DELETE", "PUT", "PATCH", "TRACE", "BREW"])
+def test_another_method_is_405_with_allow(services: Services, name: str, path: str, allowed: str, method: str):
+    answer = ask(method, address(services, name, path))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
+    assert answer.headers["Content-Type"] in (TEXT, JSON)
+    assert len(answer.text.splitlines()) == 1
+
+
+@pytest.mark.parametrize(("name", "path"), [("service1", "/status"), ("service1", "/log"), ("service2", "/status")])
+def test_only_storage_takes_a_post(services: Services, name: str, path: str):
+    assert ask("POST", address(services, name, path), data=b"a").status_code == 405
+    assert get(f"{services.storage}/log").content == b""
+
+
+@each_path
+def test_options_and_head_work(services: Services, name: str, path: str, allowed: str):
+    options = ask("OPTIONS", address(services, name, path))
+    assert (options.status_code, options.headers["Allow"], options.content) == (204, allowed, b"")
+    head = ask("HEAD", address(services, name, path))
+    assert (head.status_code, head.content) == (200, b"")
+
+
+@each_path
+def test_an_error_is_json_for_who_asks_for_json(services: Services, name: str, path: str, allowed: str):
+    answer = ask("DELETE", address(services, name, path), headers={"Accept": JSON})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (405, JSON)
+    assert set(answer.json()) == {"detail"}
+
+
+@each_service
+@pytest.mark.parametrize(
+    "path", ["/nope", "/", "/status/", "/log/", "/log/1", "//log", "/../log/..", "/%00", "/%ff", "/log%0a", "/static/x"]
+)
+def test_another_path_is_404(services: Services, name: str, path: str):
+    answer = get(address(services, name, path))
+    assert (answer.status_code, answer.headers["Content-Type"]) == (404, TEXT)
+    assert answer.text == "there is nothing at this path\n"
+    assert get_json(address(services, name, path)).json() == {"detail": "there is nothing at this path"}
+
+
+def test_storage_has_no_status_and_service2_no_log(services: Services):
+    assert get(f"{services.storage}/status").status_code == 404
+    assert get(f"{services.service2}/log").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "known"),
+    [
+        ("service1", "/status", "json"),
+        ("service2", "/status", "json"),
+        ("service1", "/log", "ndjson"),
+        ("storage", "/log", "ndjson"),
+    ],
+)
+@pytest.mark.parametrize("unknown", ["xml", "TEXT"])
+def test_an_unknown_format_is_400(services: Services, name: str, path: str, known: str, unknown: str):
+    answer = get(address(services, name, path), params={"format": unknown})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, TEXT)
+    assert answer.text == f"unknown format: use ?format=text or ?format={known}\n"
+
+
+@pytest.mark.parametrize("name", ["service1", "service2"])
+@pytest.mark.parametrize("accept", ["image/png", "application/xml"])
+def test_what_nobody_can_answer_is_406_as_text(services: Services, name: str, accept: str):
+    answer = get(address(services, name, "/status"), headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"]) == (406, TEXT)
+    assert answer.text == "this is answered as text/plain or application/json only\n"
+
+
+@each_service
+def test_nothing_is_kept_of_a_wrong_request(services: Services, name: str):
+    for method, path in [
+        ("GET", "/status?format=xml"),
+        ("DELETE", "/status"),
+        ("OPTIONS", "/status"),
+        ("GET", "/nope"),
+    ]:
+        ask(method, address(services, name, path))
+    assert services.vstorage.read_bytes() == b""
+    assert get(f"{services.storage}/log").content == b""
+
+
+@each_service
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"\x00\x01\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET /status HTTP/9.9\r\n\r\n",
+        b"GET /status HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
+        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"POST /log HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\nConnection: close\r\n\r\n",
+        b"POST /log HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET /nope HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /x\r\nConnection: close\r\n\r\n",
+    ],
+    ids=["bytes", "half a line", "HTTP/9.9", "no colon", "long", "length -1", "two lengths", "a server's own header"],
+)
+def test_what_is_not_http_is_the_client_s_error_without_a_stack_trace(services: Services, name: str, request_: bytes):
+    answer = exchange(services.ports[name], request_)
+    assert b"Traceback" not in answer
+    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505 "))
+
+
+@each_service
+@pytest.mark.parametrize("host", ["", "evil.example", "a b", "127.0.0.1:99999", "[::1"])
+def test_any_host_header_is_answered_without_a_stack_trace(services: Services, name: str, host: str):
+    request = f"GET /healthz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    answer = exchange(services.ports[name], request)
+    assert answer.startswith((b"HTTP/1.1 200 ", b"HTTP/1.1 400 "))
+    assert b"Traceback" not in answer
+    assert b"ALLOWED_HOSTS" not in answer

@@ -1,0 +1,100 @@
+"""storage and the outbox as the recorder sees them, kept in lists: storage is faked at the edge of `storage_client`."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+
+from statuslog.missed import Missed
+from statuslog.record import LineStyle, Record
+from statuslog.recorder import OutboxError, Recorder
+from statuslog.storage_client import StorageClient, StorageError
+from statuslog.vstorage import Vstorage
+
+
+class StorageInMemory(StorageClient):
+    """Takes what it is given, once. `before` runs at the start of each `store`, and may wait or raise."""
+
+    def __init__(self) -> None:
+        super().__init__("http://unused.invalid")
+        self.batches: list[list[Record]] = []
+        self.ready = True
+        self.before: Callable[[], None] = lambda: None
+        self.fence: datetime | None = None
+
+    @property
+    def stored(self) -> list[Record]:
+        """The log: every record once, in the order of time."""
+        once = {record.id: record for batch in self.batches for record in batch}
+        return sorted(once.values(), key=lambda record: record.timestamp)
+
+    @property
+    def lines(self) -> list[str]:
+        return [record.line for record in self.stored]
+
+    def store(self, records: Sequence[Record], timeout: float, fence: datetime | None = None) -> None:
+        self.before()
+        if fence and self.fence and fence < self.fence:
+            raise StorageError("412: the log is fenced off", refused=True)
+        self.batches.append(list(records))
+
+    def set_fence(self, fence: datetime, timeout: float) -> None:
+        self.fence = fence
+
+    def records(self, since: datetime, limit: int, timeout: float) -> list[Record]:
+        return [record for record in self.stored if record.timestamp >= since][:limit]
+
+    def is_ready(self, timeout: float) -> bool:
+        return self.ready
+
+    def fail(self, *, refused: bool = False) -> None:
+        """From now on it takes nothing."""
+
+        def failing() -> None:
+            raise StorageError("507: too little free disk", refused=refused)
+
+        self.before = failing
+
+    def recover(self) -> None:
+        self.before = lambda: None
+
+
+class OutboxInMemory:
+    """An outbox that a restart would empty."""
+
+    def __init__(self, most: int = 1000) -> None:
+        self.most = most
+        self.waiting: dict[int, Record] = {}
+        self.refused: dict[int, str] = {}
+        self._row = 0
+
+    def put(self, records: Sequence[Record]) -> None:
+        if len(self.waiting) + len(records) > self.most:
+            raise OutboxError("the outbox is full")
+        for record in records:
+            self._row += 1
+            self.waiting[self._row] = record
+
+    def is_empty(self) -> bool:
+        return not self.waiting
+
+    def oldest(self, count: int) -> dict[int, Record]:
+        return dict(list(self.waiting.items())[:count])
+
+    def remove(self, rows: Sequence[int]) -> None:
+        for row in rows:
+            del self.waiting[row]
+
+    def refuse(self, row: int, reason: str) -> None:
+        del self.waiting[row]
+        self.refused[row] = reason
+
+    def counts(self) -> dict[str, int]:
+        return {"waiting": len(self.waiting), "refused": len(self.refused)}
+
+
+def recorder_on(
+    file: Path, storage: StorageInMemory, outbox: OutboxInMemory | None = None, service: str = "service1"
+) -> Recorder:
+    """A recorder with vstorage at `file`, a real one."""
+    missed = Missed(file.with_name(f"missed-{service}"))
+    return Recorder(service, Vstorage(file), storage, outbox or OutboxInMemory(), missed, LineStyle())

@@ -1,0 +1,36 @@
+"""`manage_all.sh bench` measures every point; what it measures is not judged here."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.manage_all import LocalSystem
+
+pytestmark = pytest.mark.live
+
+
+def test_bench_has_every_point_without_a_wrong_answer(tmp_path: Path):
+    done = LocalSystem(tmp_path)("bench", "--seconds", "0.3", "--clients", "2", "--json", "result.json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "result.json").read_text())
+    points = {(point["request"], point["clients"], point["system"]): point for point in result["points"]}
+    assert set(points) == {
+        (request, 2, system) for request in ("GET /status", "POST /log") for system in ("ours", "plain", "floor")
+    }
+    assert all(point["ok"] and not point["bad"] for point in points.values())
+    assert len(result["ratios"]) == 4
+
+
+def test_memory_shows_each_worker(tmp_path: Path):
+    done = LocalSystem(tmp_path)("bench", "--memory", "20")
+    assert done.returncode == 0, done.stderr
+    first, *workers = done.stdout.splitlines()
+    assert first.startswith("20 answers, others: none")
+    assert [line.split()[0] for line in workers] == ["service1", "service2", "storage"]
+
+
+def test_an_unknown_system(tmp_path: Path):
+    done = LocalSystem(tmp_path)("bench", "--systems", "ours,theirs")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "theirs" in done.stderr

@@ -1,0 +1,230 @@
+"""manage_all.sh's commands other than `run`, on local data."""
+
+import os
+import pty
+import re
+import signal
+import sqlite3
+import subprocess
+import threading
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.manage_all import SCRIPT, LocalSystem
+
+pytestmark = pytest.mark.live
+
+COMMANDS = {
+    *("help", "setup", "run", "up", "down", "status", "logs", "migrate", "makemigrations"),
+    *("createsuperuser", "reset", "verify", "test", "bench", "lint"),
+}
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> LocalSystem:
+    """A system that never ran: no data yet."""
+    return LocalSystem(tmp_path)
+
+
+def call_status(system: LocalSystem, calls: int) -> None:
+    for _ in range(calls):
+        assert requests.get(f"{system.public}/status", timeout=10).status_code == 200
+
+
+def log(system: LocalSystem) -> bytes:
+    return requests.get(f"{system.public}/log", timeout=10).content
+
+
+def users(system: LocalSystem) -> list[str]:
+    with closing(sqlite3.connect(system.data_dir / "storage" / "db.sqlite3")) as database:
+        return [name for (name,) in database.execute("select username from auth_user")]
+
+
+def make_user(system: LocalSystem, name: str) -> "subprocess.CompletedProcess[str]":
+    return system(
+        *("createsuperuser", "--local", "--noinput"),
+        DJANGO_SUPERUSER_USERNAME=name,
+        DJANGO_SUPERUSER_PASSWORD="a long enough one",
+        DJANGO_SUPERUSER_EMAIL="a@example.org",
+    )
+
+
+@pytest.mark.parametrize("arguments", [["help"], ["--help"], []])
+def test_help_names_every_command(stopped: LocalSystem, arguments: list[str]):
+    done = stopped(*arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert set(re.findall(r"^  (\w+)", done.stdout, re.MULTILINE)) == COMMANDS
+
+
+@pytest.mark.parametrize("word", ["halp", "cmd_help", "--stop", "run services"])
+def test_an_unknown_word(stopped: LocalSystem, word: str):
+    done = stopped(word)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert word in done.stderr
+    assert "usage: ./manage_all.sh" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["run", "--detatch"],
+        ["run", "--detach", "now"],
+        ["status", "all"],
+        ["logs", "nginx"],
+        ["reset", "--all"],
+        ["verify", "--al"],
+    ],
+)
+def test_an_unknown_argument(stopped: LocalSystem, arguments: list[str]):
+    done = stopped(*arguments, "--local") if arguments[0] != "run" else stopped(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert arguments[-1] in done.stderr
+    assert not stopped.data_dir.exists()
+
+
+def test_sourcing_it_runs_nothing(stopped: LocalSystem):
+    done = subprocess.run(
+        ["bash", "-c", 'source "$1"; declare -F cmd_run', "-", SCRIPT], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "cmd_run\n", "")
+
+
+def test_status_when_all_is_well(running: LocalSystem):
+    done = running("status", "--local")
+    assert done.returncode == 0
+    assert re.findall(r"^(\w+) +ready$", done.stdout, re.MULTILINE) == ["service1", "service2", "storage"]
+    assert str(running.vstorage) in done.stdout
+
+
+def test_status_when_nothing_runs(stopped: LocalSystem):
+    done = stopped("status", "--local")
+    assert done.returncode == 1
+    assert done.stdout.count("no answer") == 3
+
+
+def test_logs(running: LocalSystem):
+    every = running("logs", "--local").stdout
+    assert "==> service1.log <==" in every
+    assert "==> storage.log <==" in every
+    one = running("logs", "--local", "service2").stdout
+    assert "Listening at" in one
+    assert "==>" not in one
+
+
+def test_logs_when_nothing_ever_ran(stopped: LocalSystem):
+    done = stopped("logs", "--local")
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_migrate_and_createsuperuser_before_the_first_start(stopped: LocalSystem):
+    assert stopped("migrate", "--local").returncode == 0
+    assert make_user(stopped, "first").returncode == 0
+    assert users(stopped) == ["first"]
+    assert make_user(stopped, "first").returncode == 1
+
+
+def test_makemigrations_hands_on_its_arguments_and_the_exit_code(stopped: LocalSystem):
+    assert stopped("makemigrations", "--check", "--dry-run").returncode == 0
+    assert stopped("makemigrations", "--chek").returncode == 2
+
+
+def test_reset_without_a_terminal_wants_yes(running: LocalSystem):
+    call_status(running, 1)
+    before = log(running)
+    done = running("reset", "--local", stdin="yes\n")
+    assert done.returncode == 2
+    assert "--yes" in done.stderr
+    assert log(running) == before == running.vstorage.read_bytes()
+
+
+def test_reset_asks_and_takes_no_for_an_answer(running: LocalSystem):
+    call_status(running, 1)
+    before = log(running)
+    lines = before.count(b"\n")
+    code, output = on_a_terminal(running, ["reset", "--local"], "no\n")
+    assert code == 1
+    assert f"Delete all {lines} records of the log, in {running.data_dir}" in output
+    assert f"Delete all {lines} lines of {running.vstorage}" in output
+    assert "nothing was deleted" in output
+    assert log(running) == before == running.vstorage.read_bytes()
+
+
+def test_reset_asks_and_takes_yes_for_an_answer(running: LocalSystem):
+    call_status(running, 1)
+    code, _ = on_a_terminal(running, ["reset", "--local"], "yes\n")
+    assert code == 0
+    assert log(running) == running.vstorage.read_bytes() == b""
+
+
+def test_reset_before_the_first_start(stopped: LocalSystem):
+    stopped.vstorage.write_text("a line of an older run\n")
+    done = stopped("reset", "--local", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert stopped.vstorage.read_bytes() == b""
+
+
+def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(running: LocalSystem):
+    assert make_user(running, "kept").returncode == 0
+    inode = running.vstorage.stat().st_ino
+    answers: list[int] = []
+    enough = threading.Event()
+
+    def client() -> None:
+        while not enough.is_set():
+            answers.append(requests.get(f"{running.public}/status", timeout=10).status_code)
+
+    clients = [threading.Thread(target=client) for _ in range(4)]
+    for thread in clients:
+        thread.start()
+    try:
+        for _ in range(2):
+            done = running("reset", "--local", "--yes")
+            assert done.returncode == 0, done.stderr
+    finally:
+        enough.set()
+        for thread in clients:
+            thread.join()
+
+    assert set(answers) == {200}
+    lines = running.vstorage.read_bytes().count(b"\n")
+    assert 0 < lines < 2 * len(answers)
+    assert log(running) == running.vstorage.read_bytes()
+    assert running.vstorage.stat().st_ino == inode
+    assert "kept" in users(running)
+
+
+def on_a_terminal(system: LocalSystem, arguments: list[str], typed: str) -> tuple[int, str]:
+    """The exit code and what is shown when a person types the answer."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [SCRIPT, *arguments], cwd=system.folder, env=system.environment, stdin=theirs, stdout=theirs, stderr=theirs
+    ) as process:
+        os.close(theirs)
+        os.write(ours, typed.encode())
+        shown = b""
+        try:
+            while chunk := os.read(ours, 4096):
+                shown += chunk
+        except OSError:
+            pass  # Linux says EIO when the last process at the terminal has ended
+    os.close(ours)
+    return process.returncode, shown.decode()
+
+
+def test_status_shows_what_waits_in_the_outboxes(tmp_path: Path):
+    system = LocalSystem(tmp_path / "waiting")
+    system.start()
+    storage = int((system.data_dir / "run" / "storage.pid").read_text())
+    os.killpg(storage, signal.SIGSTOP)
+    try:
+        call_status(system, 2)
+        shown = system("status", "--local")
+    finally:
+        os.killpg(storage, signal.SIGCONT)
+        system.stop()
+    assert shown.returncode == 1
+    assert "service1  not ready: storage_unreachable; 2 waiting in the outbox\n" in shown.stdout

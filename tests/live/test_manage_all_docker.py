@@ -1,0 +1,94 @@
+"""manage_all.sh's commands on a Compose stack."""
+
+import secrets
+import threading
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.docker.conftest import clone, engine
+from tests.docker.stack import PYTHON_IMAGE
+from tests.manage_all import LocalSystem
+
+__all__ = ["engine"]
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def stack(engine: None) -> Iterator[LocalSystem]:
+    """A fresh clone whose stack `up` has started."""
+    with clone() as folder:
+        stack = LocalSystem(
+            folder,
+            script=folder / "manage_all.sh",
+            COMPOSE_PROJECT_NAME=f"t{secrets.token_hex(5)}",
+            PYTHON_IMAGE=PYTHON_IMAGE,
+        )
+        try:
+            done = stack("up")
+            assert done.returncode == 0, done.stderr
+            assert f":{stack.public_port}/status" in done.stdout
+            assert f":{stack.admin_port}/admin/" in done.stdout
+            yield stack
+        finally:
+            done = stack("down", "--volumes", "--rmi", "local", "--timeout", "1")
+            assert done.returncode == 0, done.stderr
+
+
+def test_status(stack: LocalSystem):
+    done = stack("status")
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count(" ready\n") == 3
+
+
+def test_logs(stack: LocalSystem):
+    done = stack("logs", "service2")
+    assert "service2-1" in done.stdout
+    assert "service1-1" not in done.stdout
+
+
+def test_migrate(stack: LocalSystem):
+    done = stack("migrate", "--check")
+    assert done.returncode == 0, done.stderr
+
+
+def test_local_is_not_the_stack(stack: LocalSystem):
+    assert "nothing has run here" in stack("status", "--local").stderr
+
+
+def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(stack: LocalSystem):
+    user = {
+        "DJANGO_SUPERUSER_USERNAME": "kept",
+        "DJANGO_SUPERUSER_PASSWORD": "a long 'enough' $one",
+        "DJANGO_SUPERUSER_EMAIL": "a@example.org",
+    }
+    assert stack("createsuperuser", "--noinput", **user).returncode == 0
+    answers: list[str] = []
+    enough = threading.Event()
+
+    def client() -> None:
+        while not enough.is_set():
+            answer = requests.get(f"{stack.public}/status", timeout=10)
+            answers.append("" if answer.status_code == 200 else answer.text)
+
+    clients = [threading.Thread(target=client) for _ in range(2)]
+    for thread in clients:
+        thread.start()
+    try:
+        done = stack("reset", "--yes")
+        assert done.returncode == 0, done.stderr
+    finally:
+        enough.set()
+        for thread in clients:
+            thread.join()
+
+    assert set(answers) == {""}
+    assert 0 < stack.vstorage.read_bytes().count(b"\n") < 2 * len(answers)
+    assert requests.get(f"{stack.public}/log", timeout=10).content == stack.vstorage.read_bytes()
+    assert "already taken" in stack("createsuperuser", "--noinput", **user).stderr
+
+
+def test_an_argument_is_handed_on(stack: LocalSystem):
+    assert stack("up", "--no-such-option").returncode != 0
+    assert stack("down", "--no-such-option").returncode != 0

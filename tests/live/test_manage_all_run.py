@@ -1,0 +1,159 @@
+"""`manage_all.sh run`: the system without Docker."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.manage_all import LocalSystem
+
+pytestmark = pytest.mark.live
+
+LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ: uptime \d+\.\d{3} hours, free disk in root: \d+\.\d{2} MBytes$")
+
+
+@pytest.fixture
+def system(tmp_path: Path) -> Iterator[LocalSystem]:
+    """Not yet running; stopped at the end."""
+    system = LocalSystem(tmp_path / "a folder")
+    yield system
+    system("run", "--stop")
+
+
+def get(url: str) -> requests.Response:
+    return requests.get(url, timeout=10)
+
+
+def one_line_on_stderr(done: "subprocess.CompletedProcess[str]") -> str:
+    lines = done.stderr.splitlines()
+    assert done.returncode == 1, done
+    assert len(lines) == 1, done
+    assert lines[0].startswith("manage_all.sh: ")
+    return lines[0]
+
+
+def test_two_copies_side_by_side_each_with_its_data(running: LocalSystem, system: LocalSystem):
+    before = get(f"{running.public}/log").content
+    printed = system("run", "--detach").stdout
+    assert f"{system.public}/status" in printed
+    assert f"{system.admin}/admin/" in printed
+    assert f"{system.data_dir}\n" in printed
+    lines = get(f"{system.public}/status").text.splitlines()
+    assert len(lines) == 2
+    assert all(LINE.fullmatch(line) for line in lines)
+    assert get(f"{system.public}/log").content == system.vstorage.read_bytes()
+    assert get(f"{running.public}/log").content == before
+    assert get(f"{system.admin}/admin/login/").status_code == 200
+
+    system.stop()
+    assert system.processes() == []
+    assert get(f"{running.public}/healthz").status_code == 200
+
+    system.start()
+    assert get(f"{system.public}/log").text.splitlines() == lines
+
+
+def test_only_loopback_listens(running: LocalSystem):
+    listening = Path("/proc/net/tcp").read_text()
+    for port in (running.public_port, running.admin_port, running.service2_port, running.storage_port):
+        assert f" 0100007F:{port:04X} 00000000:0000 0A" in listening
+        assert f" 00000000:{port:04X} 00000000:0000 0A" not in listening
+
+
+def test_a_second_run_on_the_same_data_is_refused(running: LocalSystem):
+    assert "already runs" in one_line_on_stderr(running("run", "--detach"))
+    assert get(f"{running.public}/healthz").status_code == 200
+
+
+def test_ports_taken(running: LocalSystem, tmp_path: Path):
+    other = LocalSystem(tmp_path)
+    other.environment |= {name: running.environment[name] for name in ("SERVICE1_PORT", "STORAGE_PORT")}
+    error = one_line_on_stderr(other("run", "--detach"))
+    assert f"SERVICE1_PORT={running.public_port}" in error
+    assert f"STORAGE_PORT={running.storage_port}" in error
+    assert "ADMIN_PORT" not in error
+    assert other.processes() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("DATA_DIR", "/proc/data"),
+        ("DATA_DIR", "/etc/passwd/data"),
+        ("VSTORAGE_PATH", "/proc/vstorage"),
+        ("VSTORAGE_PATH", "/"),
+        ("SERVICE1_PORT", "http"),
+    ],
+)
+def test_a_place_that_cannot_be_used(system: LocalSystem, name: str, value: str):
+    assert f"{name}={value}" in one_line_on_stderr(system("run", "--detach", **{name: value}))
+    assert system.processes() == []
+
+
+def test_a_setting_that_cannot_work(system: LocalSystem):
+    done = system("run", "--detach", MAX_BODY_BYTES="much")
+    assert done.returncode == 1
+    assert "storage ended by itself" in done.stderr
+    assert "MAX_BODY_BYTES='much': set it to a whole number" in done.stderr
+    assert system.processes() == []
+
+
+def wait_for(line: str, process: "subprocess.Popen[str]") -> None:
+    assert process.stdout
+    for printed in process.stdout:
+        if printed.startswith(line):
+            return
+    pytest.fail(f"it ended without {line!r}: {process.communicate()}")
+
+
+def test_ctrl_c_stops_all(system: LocalSystem):
+    process = system.popen("run")
+    wait_for("ready", process)
+    assert get(f"{system.public}/status").status_code == 200
+    os.killpg(process.pid, signal.SIGINT)
+    output, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "service1 | " in output
+    assert errors == ""
+    assert system.processes() == []
+
+
+def test_one_dead_service_ends_a_run_in_the_foreground(system: LocalSystem):
+    process = system.popen("run")
+    wait_for("ready", process)
+    os.kill(system.pid("service2"), signal.SIGKILL)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "manage_all.sh: service2 ended by itself (exit code 137)" in errors
+    assert "Booting worker" in errors  # from the end of its log
+    assert system.processes() == []
+
+
+def test_stop_ends_a_run_in_the_foreground_too(system: LocalSystem):
+    process = system.popen("run")
+    wait_for("ready", process)
+    system.stop()
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
+
+
+def test_stop_spares_a_stranger_that_was_given_a_dead_services_number(system: LocalSystem):
+    system.start()
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
+        os.killpg(system.pid("service2"), signal.SIGKILL)
+        (system.data_dir / "run" / "service2.pid").write_text(f"{stranger.pid}\n")
+        system.stop()
+        assert stranger.poll() is None
+        stranger.kill()
+    assert system.processes() == []
+
+
+def test_stop_when_nothing_runs(system: LocalSystem):
+    done = system("run", "--stop")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "nothing runs" in done.stdout

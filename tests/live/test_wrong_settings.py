@@ -1,0 +1,49 @@
+"""What a service cannot run with ends its start with one line, before anything listens."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT, Services
+
+pytestmark = pytest.mark.live
+
+
+def start(folder: Path, name: str, **settings: str) -> subprocess.CompletedProcess[str]:
+    services = Services(folder, **settings)
+    return subprocess.run(
+        [ROOT / "statuslog" / "serve.sh", name],
+        env=services.environment(name),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "value", "wanted"),
+    [
+        ("service1", "WEB_CONCURRENCY", "foo", "set it to a whole number, 1 or more"),
+        ("service2", "GUNICORN_THREADS", "0", "set it to a whole number, 1 or more"),
+        ("service1", "RECORD_UPTIME", "moon", "set it to one of: host, container"),
+        ("service2", "STORAGE_URL", "storage:8000", "set it to an address such as http://127.0.0.1:8202"),
+        ("storage", "MIN_FREE_BYTES", "1GB", "set it to a whole number, 0 or more"),
+    ],
+)
+def test_a_wrong_value(tmp_path: Path, name: str, setting: str, value: str, wanted: str):
+    done = start(tmp_path, name, **{setting: value})
+    assert (done.returncode, done.stderr) == (1, f"{name}: {setting}={value!r}: {wanted}\n")
+
+
+@pytest.mark.parametrize(("name", "file"), [("storage", "storage/db.sqlite3"), ("service1", "service1/outbox.sqlite3")])
+def test_a_file_that_is_no_database(tmp_path: Path, name: str, file: str):
+    path = tmp_path / "data" / file
+    path.parent.mkdir(parents=True)
+    path.write_text("Dear diary,\n")
+    done = start(tmp_path, name)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert str(path) in line
+    assert path.read_text() == "Dear diary,\n"

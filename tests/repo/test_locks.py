@@ -1,0 +1,51 @@
+"""The locks: nothing is installed that was not seen before, from wherever the machine gets its packages."""
+
+import re
+import tomllib
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.processes import ROOT
+
+LOCKS = ["requirements.txt", "requirements-dev.txt"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def entries(lock: str) -> list[str]:
+    """The requirements of a lock, each on one line."""
+    text = (ROOT / lock).read_text().replace("\\\n", " ")
+    return [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
+
+
+def pins(lock: str) -> dict[str, str]:
+    """Package name -> version."""
+    return {name.lower(): version for name, version in re.findall(r"^(\S+)==(\S+)", "\n".join(entries(lock)), re.M)}
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_every_requirement_is_pinned_and_has_a_hash(lock: str):
+    assert len(entries(lock)) > 5
+    wrong = [entry for entry in entries(lock) if not re.match(r"\S+==\S+ .*--hash=sha256:[0-9a-f]{64}", entry)]
+    assert not wrong
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_no_lock_names_an_index(lock: str):
+    assert re.findall(r"--(?:extra-)?index-url|--find-links|--trusted-host|://", (ROOT / lock).read_text()) == []
+
+
+def test_the_development_lock_contains_the_other():
+    assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+
+
+def test_the_locks_are_what_pyproject_asks_for():
+    development = pins("requirements-dev.txt")
+    for wanted in map(Requirement, PROJECT["project"]["dependencies"]):
+        assert wanted.specifier.contains(pins("requirements.txt")[wanted.name]), wanted
+    for wanted in map(Requirement, PROJECT["dependency-groups"]["dev"]):
+        assert wanted.specifier.contains(development[wanted.name]), wanted
+
+
+def test_images_are_free_of_what_only_development_needs():
+    assert not {"pytest", "mypy", "ruff", "playwright"} & pins("requirements.txt").keys()

@@ -1,0 +1,35 @@
+"""`/healthz` and `/readyz`."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.test import RequestFactory
+
+from statuslog import health
+
+
+def readyz(*checks: health.Check, facts: Callable[[], dict[str, Any]] = dict) -> tuple[int, dict[str, object]]:
+    view = health.urls(*checks, facts=facts)[1].callback
+    response = view(RequestFactory().get("/readyz")).render()
+    return response.status_code, json.loads(response.content)
+
+
+def test_ready_when_no_check_finds_anything():
+    assert readyz(lambda: [], lambda: ()) == (200, {"ready": True, "reasons": []})
+
+
+def test_not_ready_names_all_reasons():
+    answer = readyz(lambda: ["storage_unreachable"], lambda: [], lambda: ["disk_low", "vstorage_stale"])
+    assert answer == (503, {"ready": False, "reasons": ["storage_unreachable", "disk_low", "vstorage_stale"]})
+
+
+def test_facts_stand_beside():
+    assert readyz(facts=lambda: {"sqlite": "3.40.1"}) == (200, {"ready": True, "reasons": [], "sqlite": "3.40.1"})
+
+
+def test_alive_as_text_and_as_json():
+    view = health.urls()[0].callback
+    assert view(RequestFactory().get("/healthz")).render().content == b"alive\n"
+    asked = RequestFactory().get("/healthz", headers={"Accept": "application/json"})
+    assert json.loads(view(asked).render().content) == {"alive": True}

@@ -1,0 +1,57 @@
+"""`GET /log` in part, and as whole records."""
+
+import json
+
+import pytest
+from django.test import Client
+
+from logs import pages
+from statuslog.record import Record
+from tests.storage.test_get_log import keep, log
+
+pytestmark = [pytest.mark.django_db, pytest.mark.urls("storage.urls")]
+
+
+def test_since_until_and_limit(client: Client):
+    keep(1, 2, 3, 4)
+    times = [json.loads(line)["timestamp"] for line in client.get("/log?format=ndjson").getvalue().splitlines()]
+    assert client.get("/log", {"since": times[1]}).getvalue() == b"line 1\nline 2\nline 3\n"
+    assert client.get("/log", {"until": times[1]}).getvalue() == b"line 0\n"
+    assert client.get("/log", {"since": times[1], "until": times[3]}).getvalue() == b"line 1\nline 2\n"
+    assert client.get("/log", {"limit": "2"}).getvalue() == b"line 0\nline 1\n"
+    assert client.get("/log", {"limit": "0"}).getvalue() == b""
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5, 6, 7])
+def test_a_limit_goes_across_pages(client: Client, monkeypatch: pytest.MonkeyPatch, limit: int):
+    monkeypatch.setattr(pages, "PAGE", 3)
+    keep(*range(6))
+    assert len(client.get("/log", {"limit": limit}).getvalue().splitlines()) == min(limit, 6)
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("since=yesterday", "since: must be a time with its zone, such as 2025-09-26T16:45:06.123456Z"),
+        ("until=2025-09-26T16:45:06", "until: must be a time with its zone, such as 2025-09-26T16:45:06.123456Z"),
+        ("limit=-1", "limit: must be a whole number, 0 or more"),
+        ("limit=ten", "limit: must be a whole number, 0 or more"),
+    ],
+)
+def test_a_bad_value_is_named(client: Client, query: str, why: str):
+    answer = client.get(f"/log?{query}")
+    assert (answer.status_code, answer.text) == (400, f"{why}\n")
+
+
+def test_ndjson_is_the_whole_record(client: Client, post, record: Record):
+    post(json.dumps(record.to_json()), "application/json")
+    answer = client.get("/log?format=ndjson")
+    assert answer["Content-Type"] == "application/x-ndjson"
+    (line,) = answer.getvalue().splitlines()
+    assert Record.from_json(json.loads(line)) == record
+
+
+def test_the_text_has_the_lines_of_the_same_records(client: Client):
+    keep(3, 1, 2)
+    records = client.get("/log?format=ndjson").getvalue().splitlines()
+    assert log(client).splitlines() == [json.loads(line)["line"] for line in records]

@@ -1,0 +1,155 @@
+"""A peer that answers as a test says: wrongly, late, or not at all. The one place where HTTP is faked.
+
+What a service or a client makes of it is real: its socket, its deadlines.
+"""
+
+import contextlib
+import json
+import socket
+import struct
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+# What the peer does with a connection whose request it has read; it may wait on the event, which ends the peer.
+Behaviour = Callable[[socket.socket, threading.Event], None]
+
+
+class WrongPeer:
+    """Listens on a free port. `behaviour` can be changed at any time; `requests` are those that came, as bytes."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self._over = threading.Event()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def close(self) -> None:
+        """Hang up, on those that wait too. From now on connections are refused."""
+        self._over.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self._listener.accept()
+                self.connections += 1
+                threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            while request := _request(connection):
+                self.requests.append(request)
+                behaviour = self.behaviour
+                behaviour(connection, self._over)
+                if not isinstance(behaviour, _Answer):
+                    return
+
+
+def _request(connection: socket.socket) -> bytes:
+    """One request with its body; empty when the client has hung up."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = connection.recv(65536)
+        if not part:
+            return b""
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    length = next((int(h[15:]) for h in head.split(b"\r\n") if h.lower().startswith(b"content-length:")), 0)
+    while len(body) < length:
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body
+
+
+class _Answer:
+    """A whole answer; the connection stays open for the next request."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __call__(self, connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(self.data)
+
+
+def http(status: int, body: bytes = b"", *headers: str) -> bytes:
+    """An HTTP answer as bytes."""
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+def answering(status: int, body: bytes = b"", *headers: str) -> Behaviour:
+    return _Answer(http(status, body, *headers))
+
+
+def answering_json(status: int, content: Any) -> Behaviour:
+    return answering(status, json.dumps(content).encode(), "Content-Type: application/json")
+
+
+def hanging(connection: socket.socket, over: threading.Event) -> None:
+    """Read the request and never say a word."""
+    over.wait()
+
+
+def hanging_up(connection: socket.socket, over: threading.Event) -> None:
+    """Close the connection without an answer."""
+
+
+def byte_by_byte(data: bytes, pause: float = 0.1) -> Behaviour:
+    """Send `data` so slowly that no single read ever times out."""
+
+    def send(connection: socket.socket, over: threading.Event) -> None:
+        for number in range(len(data)):
+            connection.sendall(data[number : number + 1])
+            if over.wait(pause):
+                return
+
+    return send
+
+
+def slow_body(body: bytes, pause: float = 0.1) -> Behaviour:
+    """A quick head, then the body byte by byte."""
+    head = http(200, body)[: -len(body)]
+
+    def send(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(head)
+        byte_by_byte(body, pause)(connection, over)
+
+    return send
+
+
+def sending(data: bytes, *, reset: bool = False, hang: bool = False) -> Behaviour:
+    """Send `data` as it is, then close, or reset the connection, or fall silent."""
+
+    def send(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(data)
+        if hang:
+            over.wait()
+        if reset:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+    return send
+
+
+def endless(connection: socket.socket, over: threading.Event) -> None:
+    """Promise 1 GB, and send it as long as somebody reads."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1073741824\r\n\r\n")
+    while not over.is_set():
+        connection.sendall(b"x" * 65536)
+
+
+RUBBISH = b"\x00\xff\xfe neither HTTP nor text \r\n\r\n"
+
+
+@contextlib.contextmanager
+def wrong_peer(behaviour: Behaviour) -> Iterator[WrongPeer]:
+    peer = WrongPeer(behaviour)
+    try:
+        yield peer
+    finally:
+        peer.close()
