@@ -1,9 +1,10 @@
 """What the three services' HTTP answers have in common: text by default, JSON when asked for, and errors in both.
 
-An error never shows a stack trace or HTML: its text is one line, its JSON `{"detail": …}`.
+An error never shows a stack trace or HTML: its text is one line, its JSON a problem of RFC 9457.
 """
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -17,6 +18,7 @@ from rest_framework.views import exception_handler as rest_exception_handler
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
+PROBLEM = "application/problem+json"  # https://www.rfc-editor.org/rfc/rfc9457
 
 
 class PlainTextRenderer(BaseRenderer):
@@ -49,9 +51,11 @@ class TextFirstNegotiation(DefaultContentNegotiation):
 
 
 class Unavailable(exceptions.APIException):
-    """503: it cannot be done now, and nothing was kept."""
+    """503: it cannot be done now, and nothing was kept. Or 502 or 504: another service did not answer as it should."""
 
-    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    def __init__(self, detail: str, status_code: int = status.HTTP_503_SERVICE_UNAVAILABLE) -> None:
+        super().__init__(detail)
+        self.status_code = status_code
 
 
 class View(APIView):
@@ -76,11 +80,23 @@ def wants_json(request: Request) -> bool:
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's answer, with every error in the one form {"detail": text}."""
+    """DRF's answer, with every error in the one form; None for what is the service's own error."""
     response = rest_exception_handler(error, context)
-    if response is not None and isinstance(error, exceptions.APIException):
-        response.data = {"detail": _flat(error.detail)}
+    if response is None:
+        return None
+    request = context["request"]
+    if not hasattr(request, "accepted_renderer"):  # the error came before DRF had looked at what is accepted
+        negotiated = context["view"].perform_content_negotiation(request, force=True)
+        request.accepted_renderer, request.accepted_media_type = negotiated
+    response.data = _problem(response.status_code, _flat(response.data))
+    if wants_json(request):
+        response.content_type = PROBLEM
     return response
+
+
+def _problem(code: int, detail: str) -> dict[str, Any]:
+    # "about:blank": the status says all there is to say about the kind of the problem (RFC 9457, 4.2.1).
+    return {"type": "about:blank", "title": HTTPStatus(code).phrase, "status": code, "detail": detail}
 
 
 def _flat(detail: Any) -> str:
@@ -90,9 +106,12 @@ def _flat(detail: Any) -> str:
 
 
 def _error(request: HttpRequest, code: int, text: str) -> HttpResponse:
-    if request.accepts("text/plain") or not request.accepts(JSON):
-        return HttpResponse(f"{text}\n", status=code, content_type=TEXT)
-    return JsonResponse({"detail": text}, status=code)
+    """An error that no view of ours has seen."""
+    # Not request.GET: a query that Django refuses to read may be the very error.
+    asked_for = "format=json" in request.META.get("QUERY_STRING", "").split("&")
+    if asked_for or request.get_preferred_type(["text/plain", JSON, PROBLEM]) in (JSON, PROBLEM):
+        return JsonResponse(_problem(code, text), status=code, content_type=PROBLEM)
+    return HttpResponse(f"{text}\n", status=code, content_type=TEXT)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -67,7 +67,7 @@ class LogView(View):
             )
         except PeerError as error:
             code = 504 if isinstance(error, PeerTimeout) else 502
-            return Response({"detail": f"storage: unavailable ({error})"}, status=code)
+            raise Unavailable(f"storage: unavailable ({error})", code) from error
         response = StreamingHttpResponse(_Body(answer, stack), status=answer.status_code)
         for name in LOG_HEADERS:
             if name in answer.headers:

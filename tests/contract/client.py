@@ -10,6 +10,7 @@ import requests
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
+PROBLEM = "application/problem+json"
 
 
 def ask(method: str, url: str, **options: Any) -> requests.Response:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.contract.client import JSON, TEXT, ask, exchange, get, get_json
+from tests.contract.client import JSON, PROBLEM, TEXT, ask, exchange, get, get_json
 from tests.processes import Services
 
 pytestmark = pytest.mark.live
@@ -33,7 +33,7 @@ def address(services: Services, name: str, path: str) -> str:
 def test_another_method_is_405_with_allow(services: Services, name: str, path: str, allowed: str, method: str):
     answer = ask(method, address(services, name, path))
     assert (answer.status_code, answer.headers["Allow"]) == (405, allowed)
-    assert answer.headers["Content-Type"] in (TEXT, JSON)
+    assert answer.headers["Content-Type"] in (TEXT, PROBLEM)
     assert len(answer.text.splitlines()) == 1
 
 
@@ -52,10 +52,15 @@ def test_options_and_head_work(services: Services, name: str, path: str, allowed
 
 
 @each_path
-def test_an_error_is_json_for_who_asks_for_json(services: Services, name: str, path: str, allowed: str):
+def test_an_error_is_a_problem_for_who_asks_for_json(services: Services, name: str, path: str, allowed: str):
     answer = ask("DELETE", address(services, name, path), headers={"Accept": JSON})
-    assert (answer.status_code, answer.headers["Content-Type"]) == (405, JSON)
-    assert set(answer.json()) == {"detail"}
+    assert (answer.status_code, answer.headers["Content-Type"]) == (405, PROBLEM)
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Method Not Allowed",
+        "status": 405,
+        "detail": 'Method "DELETE" not allowed.',
+    }
 
 
 @each_service
@@ -66,7 +71,9 @@ def test_another_path_is_404(services: Services, name: str, path: str):
     answer = get(address(services, name, path))
     assert (answer.status_code, answer.headers["Content-Type"]) == (404, TEXT)
     assert answer.text == "there is nothing at this path\n"
-    assert get_json(address(services, name, path)).json() == {"detail": "there is nothing at this path"}
+    problem = get_json(address(services, name, path))
+    assert (problem.status_code, problem.headers["Content-Type"]) == (404, PROBLEM)
+    assert problem.json()["detail"] == "there is nothing at this path"
 
 
 def test_storage_has_no_status_and_service2_no_log(services: Services):

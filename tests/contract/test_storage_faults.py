@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from tests.contract.agreement import stores_agree, until
-from tests.contract.client import JSON, TEXT, get, get_json, within
+from tests.contract.client import PROBLEM, TEXT, get, get_json, within
 from tests.contract.conftest import Start, database
 from tests.contract.test_get_status import LINE
 from tests.processes import Services, free_ports
@@ -111,8 +111,8 @@ def test_when_the_outbox_cannot_keep_it_either_nothing_is_claimed(start: Start, 
         assert answer.text == f"{name}: {reason}; the outbox is full (OUTBOX_MAX_RECORDS=0)\n"
         assert "Record-Delivery" not in answer.headers
     answer = get_json(address)
-    assert (answer.status_code, answer.headers["Content-Type"]) == (503, JSON)
-    assert answer.json() == {"detail": f"{name}: {reason}; the outbox is full (OUTBOX_MAX_RECORDS=0)"}
+    assert (answer.status_code, answer.headers["Content-Type"]) == (503, PROBLEM)
+    assert answer.json()["detail"] == f"{name}: {reason}; the outbox is full (OUTBOX_MAX_RECORDS=0)"
     assert services.vstorage.read_bytes() == b""
     if name == "service1":
         answer = get(f"{services.service1}/log")
@@ -146,11 +146,11 @@ def test_the_log_is_502_as_one_line(storage: WrongPeer, door: str, behaviour: Be
     assert answer.text == f"storage: unavailable ({reason})\n"
 
 
-def test_the_log_s_failure_is_json_for_who_asks_for_json(storage: WrongPeer, door: str):
+def test_the_log_s_failure_is_a_problem_for_who_asks_for_json(storage: WrongPeer, door: str):
     storage.behaviour = hanging_up
     answer = get_json(f"{door}/log")
-    assert (answer.status_code, answer.headers["Content-Type"]) == (502, JSON)
-    assert answer.json() == {"detail": "storage: unavailable (connection lost)"}
+    assert (answer.status_code, answer.headers["Content-Type"]) == (502, PROBLEM)
+    assert answer.json()["detail"] == "storage: unavailable (connection lost)"
 
 
 @pytest.mark.parametrize("code", [200, 400, 406, 500, 503])
