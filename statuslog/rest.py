@@ -66,6 +66,11 @@ class View(APIView):
     renderer_classes: tuple[type[BaseRenderer], ...] = (PlainTextRenderer, JSONRenderer)
     content_negotiation_class = TextFirstNegotiation
     metadata_class = None
+    format_kwarg = None  # no path of ours has the format at its end
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # Of DRF's steps only this one: there are no versions, users, permissions or throttles to look for.
+        request.accepted_renderer, request.accepted_media_type = self.perform_content_negotiation(request)
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         """Only the header Allow: there is nothing else to say."""

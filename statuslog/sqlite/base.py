@@ -26,15 +26,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def transaction_timeout(self, seconds: float) -> Iterator[None]:
         """In the block a transaction waits for its turn for no longer; then it raises OperationalError."""
         self._gate_timeout = seconds
-        usual = self._usual_timeout()
-        with self.cursor() as cursor:
-            # The gate is ours; a program that knows nothing of it may hold SQLite's own lock.
-            cursor.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
-            try:
-                yield
-            finally:
-                self._gate_timeout = None
-                cursor.execute(f"PRAGMA busy_timeout={int(usual * 1000)}")
+        self.ensure_connection()
+        # The gate is ours; a program that knows nothing of it may hold SQLite's own lock.
+        self._set_busy_timeout(seconds)
+        try:
+            yield
+        finally:
+            self._gate_timeout = None
+            self._set_busy_timeout(self._usual_timeout())
+
+    def _set_busy_timeout(self, seconds: float) -> None:
+        if self.connection is not None:
+            self.connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
 
     def _usual_timeout(self) -> float:
         return float(self.settings_dict["OPTIONS"].get("timeout", 5))

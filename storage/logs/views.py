@@ -79,16 +79,17 @@ class LogView(View):
 
 def _post_of(request: Request) -> Post:
     """What the request wants stored; raises RecordError."""
-    if isinstance(request.data, bytes):
+    data = request.data
+    if isinstance(data, bytes):
         key = _idempotency_key(request)
-        records = records_from_text(request.data, datetime.now(UTC), key)
+        records = records_from_text(data, datetime.now(UTC), key)
         # The same key with fewer lines would look like a repetition: the line after the last must be unknown too.
         return Post(records, by_line=True, unused=[uuid5(key, str(len(records) + 1))] if key else [])
     value = request.headers.get(FENCE)
     if value is None:
-        return Post(records_from_json(request.data))
+        return Post(records_from_json(data))
     fence = parse_timestamp(value, FENCE)
-    return Post([] if request.data == [] else records_from_json(request.data), fence=fence)
+    return Post([] if data == [] else records_from_json(data), fence=fence)
 
 
 def _form(request: Request) -> tuple[pages.Form, str]:

@@ -1,22 +1,28 @@
 """Which port serves what: the admin on one, the API on all others, never both."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 
-class UrlconfByPort:
-    """Choose the URL set by the port that the connection came in on.
+def is_admins(environ: Mapping[str, Any]) -> bool:
+    """Whether the connection came in on the admin's port.
 
     SERVER_PORT is the listening socket's own (gunicorn and runserver take it from there): no header that a
     client sends has a say in it.
     """
+    return bool(environ.get("SERVER_PORT") == str(settings.ADMIN_PORT))
+
+
+class UrlconfByPort:
+    """Choose the URL set by the port that the connection came in on."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.META.get("SERVER_PORT") == str(settings.ADMIN_PORT):
+        if is_admins(request.META):
             request.urlconf = settings.ADMIN_URLCONF
         return self.get_response(request)

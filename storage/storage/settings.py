@@ -44,6 +44,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
+# What comes in on the API's port needs of these only the first and Content-Length: storage/wsgi.py.
+API_MIDDLEWARE = ["storage.ports.UrlconfByPort", "django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "storage.urls"
 ADMIN_URLCONF = "storage.admin_urls"
 WSGI_APPLICATION = "storage.wsgi.application"

@@ -1,9 +1,34 @@
 """What gunicorn runs."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
-from django.core.wsgi import get_wsgi_application
+import django
+from django.core.handlers.wsgi import WSGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storage.settings")
+django.setup(set_prefix=False)
 
-application = get_wsgi_application()
+from django.conf import settings  # noqa: E402
+
+from storage.ports import is_admins  # noqa: E402
+
+
+def _handler(middleware: list[str]) -> WSGIHandler:
+    """Django with this middleware: it reads the setting when the handler is made."""
+    usual, settings.MIDDLEWARE = settings.MIDDLEWARE, middleware
+    try:
+        return WSGIHandler()
+    finally:
+        settings.MIDDLEWARE = usual
+
+
+_admin = _handler(settings.MIDDLEWARE)
+# Sessions, messages and what keeps a browser safe are a tenth of the work on a POST, and no service has use for them.
+_api = _handler(settings.API_MIDDLEWARE)
+
+
+def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Both ports."""
+    return (_admin if is_admins(environ) else _api)(environ, start_response)
