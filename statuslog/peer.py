@@ -76,10 +76,25 @@ class _Pool(HTTPConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+    """The transport of `requests` to one address, without the looks for proxies and certificates at each call."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(pool_maxsize=CONNECTIONS)
+        self._url = url
         manager: PoolManager = self.poolmanager
         manager.pool_classes_by_scheme = {"http": _Pool}
+        self._pool: HTTPConnectionPool | None = None
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> HTTPConnectionPool:
+        if self._pool is None:  # not when it is made: a wrong address is the error of the request
+            self._pool = self.poolmanager.connection_from_url(self._url)
+        return self._pool
+
+    def cert_verify(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def request_url(self, request: requests.PreparedRequest, proxies: Any) -> str:
+        return (request.url or "").removeprefix(self._url)
 
 
 class Peer:
@@ -87,7 +102,7 @@ class Peer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._adapter = _Adapter(pool_maxsize=CONNECTIONS)
+        self._adapter = _Adapter(url)
 
     @contextmanager
     def request(

@@ -6,6 +6,7 @@ container's first process. psutil would give the same figures for a dependency m
 
 import os
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,10 +20,12 @@ T = TypeVar("T")
 
 def measure(proc: Path = PROC, disk: Path = DISK) -> Measurement:
     """The values of this moment; None for each that cannot be had."""
+    host = _or_none(lambda: host_uptime_seconds(proc))
+    started = _or_none(lambda: first_process_started(proc))
     free, total = _or_none(lambda: disk_bytes(disk)) or (None, None)
     return Measurement(
-        host_uptime_seconds=_or_none(lambda: host_uptime_seconds(proc)),
-        container_uptime_seconds=_or_none(lambda: container_uptime_seconds(proc)),
+        host_uptime_seconds=host,
+        container_uptime_seconds=None if host is None or started is None else max(0.0, round(host - started, 2)),
         disk_free_bytes=free,
         disk_total_bytes=total,
     )
@@ -33,12 +36,12 @@ def host_uptime_seconds(proc: Path = PROC) -> float:
     return float((proc / "uptime").read_text().split()[0])
 
 
-def container_uptime_seconds(proc: Path = PROC) -> float:
-    """Seconds since PID 1 started, to a hundredth (field 22 of proc_pid_stat(5), in clock ticks)."""
+@cache  # we do not outlive our PID 1
+def first_process_started(proc: Path = PROC) -> float:
+    """Seconds from the kernel's start to PID 1's (field 22 of proc_pid_stat(5), in clock ticks)."""
     # A process can be named "a) S 1 2", so count from the last parenthesis: field 3 comes right after it.
     after_name = (proc / "1" / "stat").read_text().rpartition(")")[2].split()
-    started = int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
-    return max(0.0, round(host_uptime_seconds(proc) - started, 2))
+    return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 
 
 def disk_bytes(disk: Path = DISK) -> tuple[int, int]:

@@ -25,16 +25,16 @@ def test_the_host_s_uptime_is_the_first_figure(tmp_path: Path):
 
 
 def test_the_container_s_uptime_is_counted_from_its_first_process(tmp_path: Path):
-    assert probe.container_uptime_seconds(proc(tmp_path)) == 600.25
+    assert probe.measure(proc(tmp_path)).container_uptime_seconds == 600.25
 
 
 @pytest.mark.parametrize("name", ["a b", "a) S 1 2", "((", ")"])
 def test_the_first_process_may_have_any_name(tmp_path: Path, name: str):
-    assert probe.container_uptime_seconds(proc(tmp_path, name=name)) == 600.25
+    assert probe.measure(proc(tmp_path, name=name)).container_uptime_seconds == 600.25
 
 
 def test_a_container_is_never_of_negative_age(tmp_path: Path):
-    assert probe.container_uptime_seconds(proc(tmp_path, started=2000)) == 0.0
+    assert probe.measure(proc(tmp_path, started=2000)).container_uptime_seconds == 0.0
 
 
 def test_free_disk_is_what_an_ordinary_user_may_still_write(monkeypatch: pytest.MonkeyPatch):
