@@ -115,6 +115,7 @@ def test_a_log_that_breaks_off_is_not_ended_quietly(client: Client, peer: WrongP
         response.getvalue()
 
 
+@pytest.mark.django_db  # at an answer's end Django looks at the database connections of its thread
 @pytest.mark.parametrize("read", [True, False])
 def test_the_connection_to_storage_is_free_again(client: Client, peer: WrongPeer, read: bool):
     for _ in range(3):
