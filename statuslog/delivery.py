@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from statuslog import filelock
+from statuslog import filelock, rewrite
 from statuslog.record import Record
 from statuslog.recorder import LOCK_TIMEOUT, Outbox, Recorder
 from statuslog.storage_client import StorageError
@@ -104,7 +104,7 @@ class Delivery:
         try:
             if not filelock.try_lock(descriptor):
                 return True  # another process of this service is at it
-            return self._empty_outbox() and self._mend_vstorage()
+            return self._empty_outbox() and self._mend_vstorage() and self._follow_editions()
         finally:
             os.close(descriptor)
 
@@ -151,6 +151,15 @@ class Delivery:
         except VstorageError as error:
             log.warning("vstorage cannot be mended: %s", error)
             return False
+        return True
+
+    def _follow_editions(self) -> bool:
+        """Write the file anew when the log's past has changed. Always True: what fails is looked at again soon."""
+        try:
+            if rewrite.follow(self._recorder, self._lock.parent):
+                log.info("vstorage was written anew, as the log is of another edition")
+        except rewrite.RewriteError as error:
+            log.debug("vstorage was not written anew: %s", error)
         return True
 
     def _mend(self, file: LockedFile, missed: datetime | None) -> bool:

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import struct
 from concurrent.futures import ThreadPoolExecutor
 
 # A few, since a holder may be stopped for long; more of them would only wait for the same.
@@ -34,3 +35,25 @@ def lock(descriptor: int, timeout: float) -> None:
     except TimeoutError:
         waiting.cancel()
         raise
+
+
+def try_second_lock(descriptor: int) -> bool:
+    """Take the second lock of an open file if nobody has it; the first, of flock(2), knows nothing of it.
+
+    It is fcntl(2)'s, of the open file and not of the process: closing the file releases it.
+    """
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _whole_file())
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
+def has_second_lock_of_another(descriptor: int) -> bool:
+    """Whether the second lock was taken with another opening of the file."""
+    found = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, _whole_file())
+    return bool(struct.unpack_from("h", found)[0] != fcntl.F_UNLCK)
+
+
+def _whole_file() -> bytes:
+    return struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock of 64-bit Linux

@@ -90,7 +90,7 @@ class Recorder:
         self.storage_down = False
         self.vstorage_down = False  # likewise: what the file lacks is left to the delivery
         self.on_trouble: Callable[[], None] = lambda: None  # wakes the delivery
-        self._now = now
+        self.now = now
         self._newest = EPOCH
         self._batcher: Batcher[None, Kept] = Batcher(self._work, most=MAX_WAITING, patience=TURN_TIMEOUT)
 
@@ -120,7 +120,7 @@ class Recorder:
         if file and file.behind and not self.vstorage_down:
             self.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
         writable = file is not None and file.behind is None
-        times = file.begin(self._now(), len(calls)) if file else self._times(len(calls))
+        times = file.begin(self.now(), len(calls)) if file else self._times(len(calls))
         measurement = probe.measure()  # once: what came together shows the same moment
         records = [self._make(measurement, time) for time in times]
         storage = self._store(records, file)
@@ -141,7 +141,7 @@ class Recorder:
 
     def _times(self, count: int) -> list[datetime]:
         """As `LockedFile.begin`, as far as this process knows."""
-        first = max(self._now(), self._newest + MICROSECOND)
+        first = max(self.now(), self._newest + MICROSECOND)
         self._newest = first + (count - 1) * MICROSECOND
         return [first + number * MICROSECOND for number in range(count)]
 
@@ -193,11 +193,11 @@ class Recorder:
         """
         if file.behind is None:
             return True
-        if self.storage_down or file.waiting():
+        if self.storage_down or file.waiting() or file.is_rewritten:
             return False
         try:
             started = time.monotonic()
-            self.storage.set_fence(file.new_time(self._now()), timeout)
+            self.storage.set_fence(file.new_time(self.now()), timeout)
             found = self.storage.records(file.behind.since, count, timeout - (time.monotonic() - started))
             file.catch_up([(made.timestamp, made.line) for made in _whole_times(found, count)])
             if len(found) < count:

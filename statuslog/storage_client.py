@@ -7,7 +7,7 @@ from datetime import datetime
 
 import requests
 
-from statuslog.peer import Peer, PeerError, read
+from statuslog.peer import Peer, PeerError, read, stream
 from statuslog.record import Record, RecordError, show_timestamp
 
 LONGEST_ANSWER = 64 * 1024
@@ -70,6 +70,29 @@ class StorageClient:
             raise StorageError(str(error)) from error
         except (ValueError, RecordError) as error:
             raise StorageError(f"its log is not what it should be: {error}") from error
+
+    def edition(self, timeout: float) -> int:
+        """The log's edition: how many times its past was changed. Raises StorageError."""
+        answer = b""
+        try:
+            with self._peer.request("GET", "/edition", timeout=timeout) as response:
+                answer = read(response, LONGEST_ANSWER)
+            return int(json.loads(answer)["edition"])
+        except PeerError as error:
+            raise StorageError(str(error)) from error
+        except (ValueError, LookupError, TypeError) as error:
+            raise StorageError(f"it does not say of which edition its log is: {_detail(answer)}") from error
+
+    def text(self, until: datetime, timeout: float) -> Iterator[bytes]:
+        """The log's text before `until`, as it comes, each part within `timeout` seconds. Raises StorageError."""
+        query = f"until={show_timestamp(until)}"
+        try:
+            with self.log("GET", query, {"Accept-Encoding": "identity"}, timeout) as response:
+                if response.status_code != 200:
+                    raise StorageError(f"{response.status_code}: {_detail(read(response, LONGEST_ANSWER))}")
+                yield from stream(response, timeout)
+        except PeerError as error:
+            raise StorageError(str(error)) from error
 
     @contextmanager
     def log(self, method: str, query: str, headers: Mapping[str, str], timeout: float) -> Iterator[requests.Response]:

@@ -44,13 +44,12 @@ class Difference:
 
 
 def compare(recorder: Recorder, progress: Progress) -> int | Difference:
-    """The number of records if both stores have the same, else the first difference; raises VerifyError.
+    """The number of records if both stores have the same, else the first difference; raises VerifyError, VstorageError.
 
     What comes in meanwhile is left out: the lock is held only to see how far the file goes and until when.
     """
     with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
-        if waiting := file.waiting():
-            raise VerifyError(f"records wait in the outbox of {' and '.join(sorted(waiting))}: is storage up?")
+        file.need_empty_outboxes()
         size, newest = file.size, file.newest
     try:
         log = _log(recorder.storage, newest)

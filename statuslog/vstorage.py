@@ -10,6 +10,7 @@ import fcntl
 import json
 import os
 import stat
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -21,6 +22,7 @@ from statuslog.record import MICROSECOND
 
 STATE = "user.statuslog"
 WAITING = "user.statuslog.waiting."  # and the name of a service
+PAUSE = 0.1  # seconds between two looks at a lock that may be held for minutes
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,20 +47,22 @@ class State:
     """What is kept with the file: the newest time given to a record, and from where on the file is behind.
 
     `newest` keeps the log's order (by time) the file's order when the clock is set back. `behind` is set before
-    a batch goes to storage and cleared after its append: who dies in between leaves a note.
+    a batch goes to storage and cleared after its append: who dies in between leaves a note. `edition` is that of
+    the log that the file is a copy of.
     """
 
     newest: datetime = EPOCH
     behind: Behind | None = None
+    edition: int = 0
 
     def dump(self) -> bytes:
         behind = self.behind and [_microseconds(self.behind.since), self.behind.offset]
-        return json.dumps([_microseconds(self.newest), behind]).encode()
+        return json.dumps([_microseconds(self.newest), behind, self.edition]).encode()
 
     @classmethod
     def load(cls, data: bytes) -> "State":
-        newest, behind = json.loads(data)
-        return cls(_moment(newest), behind and Behind(_moment(behind[0]), behind[1]))
+        newest, behind, *edition = json.loads(data)  # an older version has written none
+        return cls(_moment(newest), behind and Behind(_moment(behind[0]), behind[1]), *edition)
 
 
 def _microseconds(moment: datetime) -> int:
@@ -100,6 +104,28 @@ class Vstorage:
                 raise VstorageError("vstorage_behind", f"{self.path}: it lacks records that the log has")
         except BlockingIOError:
             pass  # somebody is at work on it
+        finally:
+            os.close(descriptor)
+
+    def edition(self) -> int:
+        """The edition of the log that the file is a copy of; raises VstorageError."""
+        descriptor = self._open()
+        try:
+            return self.load(descriptor).edition
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def rewriting(self, timeout: float) -> Iterator[None]:
+        """In the block nobody else writes the file anew, or mends it; raises VstorageError if somebody does."""
+        descriptor = self._open()
+        deadline = time.monotonic() + timeout
+        try:
+            while not filelock.try_second_lock(descriptor):
+                if time.monotonic() >= deadline:
+                    raise VstorageError("vstorage_rewritten", f"{self.path}: another process is writing it anew")
+                time.sleep(PAUSE)
+            yield
         finally:
             os.close(descriptor)
 
@@ -211,7 +237,24 @@ class LockedFile:
             return
         self._write("".join(f"{line}\n" for _, line in lines).encode())
         since = lines[-1][0] + MICROSECOND
-        self._save(State(max(self._state.newest, lines[-1][0]), Behind(since, self.size)))
+        newest = max(self._state.newest, lines[-1][0])
+        self._save(replace(self._state, newest=newest, behind=Behind(since, self.size)))
+
+    @property
+    def is_rewritten(self) -> bool:
+        """Another one is writing the file anew, and has let go of the lock in between: `Vstorage.rewriting`."""
+        return filelock.has_second_lock_of_another(self._descriptor)
+
+    def start_anew(self, edition: int) -> None:
+        """Empty the file: it will be a copy of that edition of the log, and lacks all of it."""
+        self._save(replace(self._state, edition=edition, behind=Behind(EPOCH, 0)))
+        os.ftruncate(self._descriptor, 0)
+
+    def copy(self, lines: bytes, since: datetime | None) -> None:
+        """Append the log's next lines; with `since` they were the last before that time. Raises VstorageError."""
+        self._write(lines)
+        if since is not None:
+            self._save(replace(self._state, behind=Behind(since, self.size)))
 
     def waiting(self) -> set[str]:
         """The services whose outboxes hold records that the file has and the log does not."""
@@ -220,6 +263,12 @@ class LockedFile:
         except OSError:
             return set()
         return {name.removeprefix(WAITING) for name in names if name.startswith(WAITING)}
+
+    def need_empty_outboxes(self) -> None:
+        """Raise VstorageError if the file may have records that are still to come to the log."""
+        if waiting := self.waiting():
+            text = f"records wait in the outbox of {' and '.join(sorted(waiting))}: is storage up?"
+            raise VstorageError("outbox_waiting", text)
 
     def set_waiting(self, service: str, waits: bool) -> None:
         with suppress(OSError):  # not there any more, or no extended attributes here

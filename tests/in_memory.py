@@ -1,6 +1,6 @@
 """storage and the outbox as the recorder sees them, kept in lists: storage is faked at the edge of `storage_client`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -20,6 +20,8 @@ class StorageInMemory(StorageClient):
         self.ready = True
         self.before: Callable[[], None] = lambda: None
         self.fence: datetime | None = None
+        self.log_edition = 0
+        self.pruned: list[Record] = []
 
     @property
     def stored(self) -> list[Record]:
@@ -43,8 +45,22 @@ class StorageInMemory(StorageClient):
     def records(self, since: datetime, limit: int, timeout: float) -> list[Record]:
         return [record for record in self.stored if record.timestamp >= since][:limit]
 
+    def edition(self, timeout: float) -> int:
+        return self.log_edition
+
+    def text(self, until: datetime, timeout: float) -> Iterator[bytes]:
+        for record in self.stored:
+            if record.timestamp < until:
+                yield f"{record.line}\n".encode()
+
     def is_ready(self, timeout: float) -> bool:
         return self.ready
+
+    def prune(self, count: int) -> None:
+        """Forget the oldest records: another edition begins."""
+        self.pruned += self.stored[:count]
+        self.batches = [self.stored[count:]]
+        self.log_edition += 1
 
     def fail(self, *, refused: bool = False) -> None:
         """From now on it takes nothing."""

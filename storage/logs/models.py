@@ -33,6 +33,28 @@ class LogRecord(models.Model):
         return self.line
 
 
+class Edition(models.Model):
+    """Which edition of the log this is: a new one begins when its past is changed, other than by a POST (one row
+    at most).
+
+    The services write vstorage anew when they see a new one: docs/adr/0008-editions.md.
+    """
+
+    number = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+    @classmethod
+    def current(cls) -> int:
+        return cls.objects.values_list("number", flat=True).first() or 0
+
+    @classmethod
+    def begin(cls) -> None:
+        """Begin a new edition, in the transaction that changes the log's past or right after the last of them."""
+        cls.objects.update_or_create(pk=1, defaults={"number": cls.current() + 1})
+
+
 class Fence(models.Model):
     """The time before which no service may add directly any more (one row at most).
 

@@ -4,13 +4,15 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.http import StreamingHttpResponse
+from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.views.decorators.http import require_safe
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from logs import pages, readiness, writer
+from logs.models import Edition
 from logs.parsers import PARSERS, check_length
 from logs.serializers import records_from_json, records_from_text
 from logs.writer import Post
@@ -75,6 +77,12 @@ class LogView(View):
         except writer.Busy as error:
             raise Busy from error
         return _stored(request, len(post.records), new)
+
+
+@require_safe
+def edition(request: HttpRequest) -> JsonResponse:
+    """Asked by the services, which write vstorage anew when it is another one."""
+    return JsonResponse({"edition": Edition.current()})
 
 
 def _post_of(request: Request) -> Post:

@@ -3,11 +3,12 @@
 from django.urls import path
 
 from logs import readiness
-from logs.views import LogView
+from logs.views import LogView, edition
 from statuslog import health
 
 urlpatterns = [
     path("log", LogView.as_view()),
+    path("edition", edition),
     *health.urls(readiness.database, readiness.disk, facts=readiness.facts),
 ]
 

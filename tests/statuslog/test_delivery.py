@@ -147,7 +147,7 @@ def test_vstorage_is_not_mended_while_another_outbox_waits(
 ):
     with own.vstorage.locked(1) as locked:
         locked.set_waiting("service2", True)
-        locked.begin(own._now(), 1)
+        locked.begin(own.now(), 1)
     assert not courier.deliver()
     with own.vstorage.locked(1) as locked:
         locked.set_waiting("service2", False)

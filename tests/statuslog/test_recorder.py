@@ -104,7 +104,7 @@ def test_a_batch_is_one_post_and_one_append(own: Recorder, storage: StorageInMem
 
 def test_a_clock_set_back_does_not_change_the_order(own: Recorder, storage: StorageInMemory, file: Path):
     first = own.keep().record
-    own._now = lambda: first.timestamp - timedelta(hours=1)
+    own.now = lambda: first.timestamp - timedelta(hours=1)
     kept = [first, *(own.keep().record for _ in range(3))]
     assert storage.stored == kept  # by time
     assert file.read_text().splitlines() == [record.line for record in kept]

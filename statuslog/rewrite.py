@@ -1,0 +1,102 @@
+"""Writing vstorage anew as the copy of the log, when the log's past has changed: records pruned, restored, imported.
+
+Each such change gives the log a new edition, and the file's own state names the edition that it is a copy of:
+whoever finds that the two differ writes the file anew (docs/adr/0008-editions.md). The log is read into a copy
+first, without the lock, which then is held for no longer than a piece of that takes to be written.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from statuslog.recorder import CATCH_UP_RECORDS, Recorder
+from statuslog.storage_client import StorageError
+from statuslog.vstorage import LockedFile, VstorageError
+
+LOCK_TIMEOUT = 2.0
+STORAGE_TIMEOUT = 0.3  # under the lock: less than a request is ready to wait for it
+LOG_TIMEOUT = 30.0
+PIECE = 16 * 2**20
+TRIES = 20
+PAUSE = 0.05  # seconds, longer with each failure
+
+Progress = Callable[[int, int], None]
+
+
+class RewriteError(Exception):
+    """vstorage cannot be written anew now; the text says why."""
+
+
+def _no_progress(done: int, size: int) -> None:
+    pass
+
+
+def follow(recorder: Recorder, folder: Path, progress: Progress = _no_progress, *, patience: float = 0.0) -> bool:
+    """Write vstorage anew if the log is of another edition; True if it was. Raises RewriteError.
+
+    `folder` must have room for a copy of the log. Of several who want to, one does it; the others wait for so long.
+    """
+    try:
+        if _is_followed(recorder):
+            return False
+        with recorder.vstorage.rewriting(patience):
+            if _is_followed(recorder):
+                return False  # another one has done it
+            _rewrite(recorder, folder, progress)
+        _catch_up(recorder)
+    except StorageError as error:
+        raise RewriteError(f"storage: {error}") from error
+    except VstorageError as error:
+        raise RewriteError(str(error)) from error
+    except OSError as error:
+        raise RewriteError(f"{folder}: the log cannot be copied there: {error.strerror}") from error
+    return True
+
+
+def _is_followed(recorder: Recorder) -> bool:
+    return recorder.storage.edition(LOG_TIMEOUT) == recorder.vstorage.edition()
+
+
+def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> None:
+    """Killed anywhere it leaves the file as it was, or with the note that it is behind from its beginning on."""
+    with tempfile.TemporaryFile(dir=folder) as copy:
+        edition = recorder.storage.edition(LOG_TIMEOUT)
+        with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+            file.need_empty_outboxes()
+            # Behind this fence nothing comes to the log any more that is not there now.
+            until = file.new_time(recorder.now())
+            recorder.storage.set_fence(until, STORAGE_TIMEOUT)
+        for chunk in recorder.storage.text(until, LOG_TIMEOUT):
+            copy.write(chunk)
+        size = copy.tell()
+        copy.seek(0)
+        with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+            file.need_empty_outboxes()
+            file.start_anew(edition)
+            _copy_piece(copy, file, size, until)
+        while copy.tell() < size:
+            progress(copy.tell(), size)
+            with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+                _copy_piece(copy, file, size, until)
+
+
+def _copy_piece(copy: IO[bytes], file: LockedFile, size: int, until: datetime) -> None:
+    lines = copy.read(PIECE) + copy.readline()
+    file.copy(lines, until if copy.tell() >= size else None)
+
+
+def _catch_up(recorder: Recorder) -> None:
+    """Write what has come to the log since; who is killed here leaves that to the services."""
+    failed = 0
+    while True:
+        with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
+            written = recorder.catch_up(file, CATCH_UP_RECORDS, STORAGE_TIMEOUT)
+            if file.behind is None:
+                return
+        failed = 0 if written else failed + 1
+        if failed > TRIES:
+            raise RewriteError("vstorage cannot be written, or storage not be read; the services go on trying")
+        time.sleep(failed * PAUSE)

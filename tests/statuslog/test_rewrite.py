@@ -1,0 +1,140 @@
+"""When the log's past has changed, vstorage is written anew."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from statuslog import rewrite
+from statuslog.delivery import Delivery
+from statuslog.recorder import Recorder
+from statuslog.vstorage import VstorageError
+from tests.in_memory import OutboxInMemory, StorageInMemory, recorder_on
+
+FEW = 300  # bytes: a piece of four lines
+
+
+@pytest.fixture
+def other(file: Path, storage: StorageInMemory) -> Recorder:
+    return recorder_on(file, storage, service="service2")
+
+
+@pytest.fixture
+def pruned(own: Recorder, storage: StorageInMemory) -> list[str]:
+    """A log of 20 records that has lost the first 8; the lines of the others."""
+    for _ in range(20):
+        own.keep()
+    storage.prune(8)
+    return storage.lines
+
+
+def lines(file: Path) -> list[str]:
+    return file.read_text().splitlines()
+
+
+def test_the_same_edition_needs_nothing(own: Recorder, tmp_path: Path, file: Path):
+    own.keep()
+    file.write_text("somebody has edited it\n")
+    assert not rewrite.follow(own, tmp_path)
+    assert file.read_text() == "somebody has edited it\n"
+
+
+def test_another_edition_is_followed_once(own: Recorder, pruned: list[str], tmp_path: Path, file: Path):
+    inode = file.stat().st_ino
+    assert rewrite.follow(own, tmp_path)
+    assert lines(file) == pruned
+    assert file.stat().st_ino == inode
+    assert own.keep().delivery == "storage=stored, vstorage=written"
+    assert not rewrite.follow(own, tmp_path)
+    assert lines(file) == own.storage.lines  # type: ignore[attr-defined]
+
+
+def test_the_delivery_sees_to_it(own: Recorder, outbox: OutboxInMemory, pruned: list[str], tmp_path: Path, file: Path):
+    assert Delivery(own, outbox, tmp_path / "delivery.lock").deliver()
+    assert lines(file) == pruned
+
+
+def test_an_empty_log(own: Recorder, storage: StorageInMemory, tmp_path: Path, file: Path):
+    own.keep()
+    storage.prune(1)
+    assert rewrite.follow(own, tmp_path)
+    assert lines(file) == []
+
+
+def test_what_is_kept_meanwhile_is_in_it_once(
+    own: Recorder,
+    other: Recorder,
+    storage: StorageInMemory,
+    pruned: list[str],
+    tmp_path: Path,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    text = storage.text
+
+    def keep_one_in_the_middle(until: datetime, timeout: float) -> Iterator[bytes]:
+        yield from text(until, timeout)
+        other.keep()
+
+    monkeypatch.setattr(storage, "text", keep_one_in_the_middle)
+    monkeypatch.setattr(rewrite, "PIECE", FEW)
+    between: list[str] = []
+    rewrite.follow(own, tmp_path, lambda done, size: between.append(other.keep().delivery))
+    assert set(between) == {"storage=stored, vstorage=failed"}  # they follow, and destroy nothing
+    assert len(between) > 1
+    assert lines(file) == storage.lines
+    assert len(lines(file)) == len(pruned) + 1 + len(between)
+
+
+def test_who_is_killed_leaves_it_to_the_services(
+    own: Recorder,
+    storage: StorageInMemory,
+    outbox: OutboxInMemory,
+    pruned: list[str],
+    tmp_path: Path,
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def die(done: int, size: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rewrite, "PIECE", FEW)
+    with pytest.raises(KeyboardInterrupt):
+        rewrite.follow(own, tmp_path, die)
+    assert 0 < len(lines(file)) < len(pruned)
+    Delivery(own, outbox, tmp_path / "delivery.lock").deliver()
+    assert lines(file) == pruned
+
+
+def test_not_while_an_outbox_waits(own: Recorder, pruned: list[str], tmp_path: Path, file: Path):
+    before = lines(file)
+    with own.vstorage.locked(1) as locked:
+        locked.set_waiting("service2", True)
+    with pytest.raises(rewrite.RewriteError, match="outbox of service2"):
+        rewrite.follow(own, tmp_path)
+    assert lines(file) == before
+
+
+def test_one_at_a_time(own: Recorder, other: Recorder, pruned: list[str], tmp_path: Path):
+    with (
+        other.vstorage.rewriting(0),
+        pytest.raises(rewrite.RewriteError, match="another process is writing it anew"),
+    ):
+        rewrite.follow(own, tmp_path)
+    assert rewrite.follow(own, tmp_path)
+
+
+def test_no_room_for_the_copy(own: Recorder, pruned: list[str], tmp_path: Path, file: Path):
+    before = lines(file)
+    with pytest.raises(rewrite.RewriteError, match="cannot be copied there: No such file"):
+        rewrite.follow(own, tmp_path / "nowhere")
+    assert lines(file) == before
+
+
+def test_a_file_that_was_written_by_an_older_version_is_of_edition_0(own: Recorder, file: Path):
+    os.setxattr(file, "user.statuslog", b"[5, [7, 8]]")
+    assert own.vstorage.edition() == 0
+    with pytest.raises(VstorageError, match="lacks records"):
+        own.vstorage.check()
