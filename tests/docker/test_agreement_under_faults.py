@@ -13,6 +13,7 @@ import pytest
 from tests.docker.conftest import clone
 from tests.docker.stack import SERVICES, Stack, docker
 from tests.live.oracle import Load, check, load
+from tests.thorough import times
 
 pytestmark = [pytest.mark.docker, pytest.mark.timeout(180)]
 
@@ -93,7 +94,7 @@ def fill(path: Path) -> None:
 def test_a_service_is_killed_again_and_again(small_stack: Stack, service: str) -> None:
     kill_worker = "read -r gunicorn < /proc/1/task/1/children; kill -9 $(cat /proc/$gunicorn/task/$gunicorn/children)"
     with under_load(small_stack) as seen:
-        for _ in range(2):
+        for _ in range(times(2, 10)):  # twice each time: the worker, then the container
             small_stack.wait_until_ready()
             small_stack.compose("exec", "-T", service, "sh", "-c", kill_worker)
             time.sleep(1)
@@ -127,7 +128,7 @@ def test_storage_leaves_the_network(small_stack: Stack) -> None:
 def test_a_restart_cuts_no_answer_off(small_stack: Stack, service: str) -> None:
     before = records_of_service1(small_stack)
     with under_load(small_stack) as seen:
-        for _ in range(2):
+        for _ in range(times(2, 5)):
             docker("restart", small_stack.container(service))
             time.sleep(1)
     # Of what service1 has kept, each client has got the whole answer.

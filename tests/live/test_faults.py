@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ import requests
 from statuslog.env import ROOT
 from tests.live.oracle import check, load, wait_until_healed
 from tests.processes import Services, running
+from tests.thorough import times
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
 
@@ -52,7 +53,7 @@ def verify(services: Services, *arguments: str) -> subprocess.CompletedProcess[s
 @pytest.mark.parametrize("name", ["service1", "service2", "storage"])
 def test_a_worker_is_killed_again_and_again(services: Services, name: str):
     with load(services, CLIENTS) as seen:
-        for _ in range(5):
+        for _ in range(times(5, 20)):
             time.sleep(0.7)
             kill_workers(services, name)
         time.sleep(2)
@@ -64,7 +65,7 @@ def test_a_worker_is_killed_again_and_again(services: Services, name: str):
 def test_one_of_two_workers_is_killed_again_and_again(tmp_path: Path, name: str):
     with running(tmp_path, WEB_CONCURRENCY="2") as services:
         with load(services, CLIENTS) as seen:
-            for _ in range(5):
+            for _ in range(times(5, 20)):
                 time.sleep(0.7)
                 os.kill(workers(services, name)[0], signal.SIGKILL)
             time.sleep(1)
@@ -84,16 +85,17 @@ def test_storage_hangs_and_comes_back(services: Services):
 
 
 def test_an_outage_of_storage_with_restarts_of_the_services(services: Services):
+    waiting = times(500, 5_000)  # on each side of the restarts
     with load(services, 4) as before:
         time.sleep(0.5)
     services.kill("storage")
     with load(services, CLIENTS) as seen:
-        time.sleep(3)
+        wait_for(lambda: len(seen.acknowledged) >= waiting)
     services.stop("service1")
     services.kill("service2")
     services.start("service1", "service2", until="/healthz")
     with load(services, CLIENTS) as after:
-        time.sleep(2)
+        wait_for(lambda: len(after.acknowledged) >= waiting)
     services.start("storage")
     returned = time.monotonic()
     wait_until_healed(services)
@@ -101,6 +103,47 @@ def test_an_outage_of_storage_with_restarts_of_the_services(services: Services):
     assert seen.share_of_200 == after.share_of_200 == 1
     seen.acknowledged += before.acknowledged + after.acknowledged
     check(services, seen)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+class Clocked(Services):
+    """Services whose recorders have a clock of their own, which is right until it is `moved`."""
+
+    def move_clock(self, seconds: int) -> None:
+        new = self._folder / "clock.new"
+        new.write_text(str(seconds))
+        new.rename(self._folder / "clock")
+
+    def command(self, name: str) -> list[str]:
+        if name == "storage":
+            return super().command(name)
+        gunicorn = f"gunicorn --config {ROOT}/statuslog/gunicorn_conf.py tests.live.set_back"
+        return ["sh", "-c", f"cd {ROOT}/{name} && python manage.py prepare && exec {gunicorn}"]
+
+    def environment(self, name: str) -> dict[str, str]:
+        clock = {"CLOCKED": name, "CLOCK": str(self._folder / "clock"), "PYTHONPATH": f"{ROOT}:{ROOT / name}"}
+        return super().environment(name) | clock
+
+
+def test_the_clock_is_set_back_an_hour(tmp_path: Path):
+    services = Clocked(tmp_path)
+    services.move_clock(0)
+    try:
+        services.start()
+        with load(services, CLIENTS) as seen:
+            time.sleep(1)
+            services.move_clock(-3600)
+            time.sleep(2)
+        check(services, seen)
+        assert seen.share_of_200 == 1
+    finally:
+        services.stop()
 
 
 def test_vstorage_goes_away_and_comes_back(services: Services):

@@ -13,6 +13,7 @@ INTERNAL = {
     "STATIC_ROOT",  # where the build of storage's image has put the admin's static files
     "STATUSLOG_RUN",  # how `run --stop` knows its own processes
     "STATUSLOG_REQUIRE_ALL",  # for CI: CONTRIBUTING.md
+    "STATUSLOG_THOROUGH",  # likewise
     *("COMPOSE_PROJECT_NAME", "PYTHONPATH"),  # not ours
 }
 READERS = {"text", "choice", "integer", "flag", "csv", "path", "url", "bind", "address"}
