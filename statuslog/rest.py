@@ -19,6 +19,8 @@ from rest_framework.views import exception_handler as rest_exception_handler
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 PROBLEM = "application/problem+json"  # https://www.rfc-editor.org/rfc/rfc9457
+# For how many seconds the parts of an answer may keep us waiting; who hands it on is patient for so much longer.
+SILENCE = "Answer-Silence"
 
 
 class PlainTextRenderer(BaseRenderer):
@@ -101,6 +103,13 @@ def wants_json(request: Request) -> bool:
     return isinstance(request.accepted_renderer, JSONRenderer)
 
 
+def prefers_json(request: HttpRequest) -> bool:
+    """Whether an error is to be JSON, whatever other forms there are."""
+    # Not request.GET: a query that Django refuses to read may be the very error.
+    asked_for = "format=json" in request.META.get("QUERY_STRING", "").split("&")
+    return asked_for or request.get_preferred_type(["text/plain", JSON, PROBLEM]) in (JSON, PROBLEM)
+
+
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's answer, with every error in the one form; None for what is the service's own error."""
     response = rest_exception_handler(error, context)
@@ -129,9 +138,7 @@ def _flat(detail: Any) -> str:
 
 def _error(request: HttpRequest, code: int, text: str) -> HttpResponse:
     """An error that no view of ours has seen."""
-    # Not request.GET: a query that Django refuses to read may be the very error.
-    asked_for = "format=json" in request.META.get("QUERY_STRING", "").split("&")
-    if asked_for or request.get_preferred_type(["text/plain", JSON, PROBLEM]) in (JSON, PROBLEM):
+    if prefers_json(request):
         return JsonResponse(_problem(code, text), status=code, content_type=PROBLEM)
     return HttpResponse(f"{text}\n", status=code, content_type=TEXT)
 

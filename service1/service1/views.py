@@ -15,13 +15,17 @@ from service1.service2_client import Service2Client, Service2Error
 from statuslog.outbox.recording import recorder_from_environment
 from statuslog.peer import PeerError, PeerTimeout, stream
 from statuslog.recorder import NotKept
-from statuslog.rest import Unavailable, View, wants_json
+from statuslog.rest import SILENCE, Unavailable, View, wants_json
 
 ANSWER_WITHIN = 2.8  # seconds for a whole /status; of the contract's 3 s the rest is the way to the client
 LOG_TIMEOUT = 2.5  # seconds until storage begins to answer, and between any two parts of its answer
 
-# What storage says about its answer and the client needs; the connection's own headers stay behind.
-LOG_HEADERS = ("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "ETag", "Retry-After")
+# What storage needs to know of the request, and the client of the answer; the connection's own headers stay behind.
+ASKED_WITH = ("Accept", "Accept-Encoding", "If-None-Match")
+LOG_HEADERS = (
+    *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition"),
+    *("Cache-Control", "ETag", "Vary", "Retry-After"),
+)
 
 own, delivery = recorder_from_environment(settings.SERVICE)
 service2 = Service2Client(settings.SERVICE2_URL)
@@ -56,10 +60,7 @@ class LogView(View):
         return super().perform_content_negotiation(request, force=True)  # the choice of form is storage's
 
     def get(self, request: Request) -> HttpResponseBase:
-        headers = {
-            "Accept": request.headers.get("Accept", "*/*"),
-            "Accept-Encoding": request.headers.get("Accept-Encoding", "identity"),
-        }
+        headers = {name: request.headers[name] for name in ASKED_WITH if name in request.headers}
         stack = ExitStack()
         try:
             answer = stack.enter_context(
@@ -70,6 +71,7 @@ class LogView(View):
             raise Unavailable(f"storage: unavailable ({error})", code) from error
         response = StreamingHttpResponse(_Body(answer, stack), status=answer.status_code)
         for name in LOG_HEADERS:
+            del response[name]  # Django's own: a 304, say, has no type
             if name in answer.headers:
                 response[name] = answer.headers[name]
         return response
@@ -79,7 +81,8 @@ class _Body:
     """The parts of an answer on their way through; closing it, read or not, frees the connection to storage."""
 
     def __init__(self, answer: requests.Response, stack: ExitStack) -> None:
-        self._chunks = stream(answer, LOG_TIMEOUT)
+        silence = answer.headers.get(SILENCE, "")
+        self._chunks = stream(answer, LOG_TIMEOUT + (int(silence) if silence.isdigit() else 0))
         self.close = stack.close
 
     def __iter__(self) -> Iterator[bytes]:

@@ -27,6 +27,7 @@ class LogRecord(models.Model):
         indexes = (
             models.Index(fields=("timestamp", "row"), name="log_order"),
             models.Index(fields=("service", "timestamp"), name="log_service"),
+            models.Index(fields=("instance", "timestamp"), name="log_instance"),
         )
 
     def __str__(self) -> str:

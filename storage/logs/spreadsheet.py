@@ -13,7 +13,7 @@ from typing import Any
 
 from logs.models import LogRecord
 from logs.serializers import record_of
-from statuslog.record import FIELDS
+from statuslog.record import FIELDS, Record
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
 # Also the full-width forms, which a Japanese or Chinese input method types and Excel reads alike.
@@ -26,9 +26,13 @@ def header() -> str:
 
 
 def as_csv(rows: Sequence[LogRecord]) -> str:
-    """The record of each row, one a line. What was not measured is empty."""
-    records = (record_of(row).to_json() for row in rows)
-    return _written([_safe(record[name]) for name in FIELDS] for record in records)
+    """The record of each row, one a line."""
+    return written(record_of(row) for row in rows)
+
+
+def written(records: Iterable[Record]) -> str:
+    """The records, one a line. What was not measured is empty."""
+    return _written([_safe(value) for value in record.to_json().values()] for record in records)
 
 
 def _safe(value: Any) -> Any:

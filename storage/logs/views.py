@@ -4,20 +4,27 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.http import HttpRequest, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
+from django.utils.cache import patch_vary_headers
+from django.utils.http import parse_etags
 from django.views.decorators.http import require_safe
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from logs import pages, readiness, writer
+from logs.forms import CSV_FORM, FORMS, JSON_FORM, TEXT_FORM, Form, as_page
 from logs.models import Edition
 from logs.parsers import PARSERS, check_length
+from logs.query import Query, parse
 from logs.serializers import records_from_json, records_from_text
 from logs.writer import Post
-from statuslog.record import RecordError, parse_timestamp
-from statuslog.rest import TEXT, View, wants_json
+from statuslog.record import RecordError, parse_timestamp, show_timestamp
+from statuslog.rest import SILENCE, PlainTextRenderer, View, prefers_json, wants_json
 
 
 class NoRoom(APIException):
@@ -39,9 +46,11 @@ class Busy(APIException):
     wait = 1  # seconds; DRF sends it as Retry-After
 
 
-NDJSON = "application/x-ndjson"
 # A service's batch carries the time of its first record; an empty list makes the time a fence: logs/writer.py.
 FENCE = "Log-Fence"
+
+SEARCH_SILENCE = 30  # seconds, in which millions of records are looked through
+USUAL_PAGE, LARGEST_PAGE = 100, 1000  # records of a JSON page
 
 
 class LogView(View):
@@ -50,16 +59,32 @@ class LogView(View):
     parser_classes = PARSERS
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        # The forms of the log are more than those of the other answers: GET sees to its own.
-        return super().perform_content_negotiation(request, force=request.method in ("GET", "HEAD"))
+        if request.method not in ("GET", "HEAD"):
+            return super().perform_content_negotiation(request, force)
+        # The log has more forms than other answers, and GET sees to them; its errors have the usual two.
+        renderer = JSONRenderer() if prefers_json(request._request) else PlainTextRenderer()
+        return renderer, renderer.media_type
 
-    def get(self, request: Request) -> StreamingHttpResponse:
+    def get(self, request: Request) -> HttpResponseBase:
         try:
-            form, content_type = _form(request)
-            chunks = pages.stream(form, **_window(request))
+            query = parse(request.query_params)
+            form = _form(request, query)
+            size = _page_size(query) if form is JSON_FORM else 0
         except RecordError as error:
             raise ValidationError(str(error)) from error
-        return StreamingHttpResponse(() if request.method == "HEAD" else chunks, content_type=content_type)
+        state = pages.state()
+        newest = query.cursor.newest if query.cursor else state.newest  # the same for all pages
+        response: HttpResponseBase
+        tag = f'W/"{state.tag}-{form.name}"'
+        if not query.moving and _has_it(request, tag):
+            response = HttpResponseNotModified()
+        elif request.method == "HEAD":
+            response = StreamingHttpResponse((), content_type=form.content_type)  # of a length that nobody knows
+        elif form is JSON_FORM:
+            response = _page(request, query, newest, size)
+        else:
+            response = StreamingHttpResponse(pages.stream(query, form, newest), content_type=form.content_type)
+        return _described(response, request, query, form, tag)
 
     def post(self, request: Request) -> Response:
         check_length(request)
@@ -100,27 +125,56 @@ def _post_of(request: Request) -> Post:
     return Post([] if data == [] else records_from_json(data), fence=fence)
 
 
-def _form(request: Request) -> tuple[pages.Form, str]:
-    """The form of the log that is asked for, and its media type; raises RecordError."""
-    match request.query_params.get("format") or "text":
-        case "text":
-            return pages.as_text, TEXT
-        case "ndjson":
-            return pages.as_ndjson, NDJSON
-    raise RecordError("unknown format: use ?format=text or ?format=ndjson")
+def _form(request: Request, query: Query) -> Form:
+    """The form that is asked for; text for who would like something else best."""
+    if query.format is not None:
+        return FORMS[query.format]
+    by_type = {form.media_type: form for form in FORMS.values()}
+    return by_type.get(request._request.get_preferred_type(list(by_type)) or "", TEXT_FORM)
 
 
-def _window(request: Request) -> dict[str, Any]:
-    """The part of the log that is asked for; raises RecordError."""
-    window: dict[str, Any] = {}
-    for name in ("since", "until"):
-        if name in request.query_params:
-            window[name] = parse_timestamp(request.query_params[name], name)
-    if limit := request.query_params.get("limit"):
-        if not (limit.isascii() and limit.isdigit()):
-            raise RecordError("limit: must be a whole number, 0 or more")
-        window["limit"] = int(limit)
-    return window
+def _page_size(query: Query) -> int:
+    """How many records a JSON page has; raises RecordError."""
+    given = [(name, value) for name in ("limit", "tail") if (value := getattr(query, name)) is not None]
+    for name, value in given:
+        if not 1 <= value <= LARGEST_PAGE:
+            raise RecordError(f"{name}: must be 1 to {LARGEST_PAGE:,} with format=json; format=ndjson has no end")
+    return given[0][1] if given else USUAL_PAGE
+
+
+def _page(request: Request, query: Query, newest: int, size: int) -> HttpResponse:
+    """One page of records as JSON. `next` is the address of the one behind it, or null when there is none."""
+    rows, place = pages.page(query, JSON_FORM.columns, newest, size)
+    following = None
+    if place is not None and query.tail is None:
+        values = request.query_params.copy()
+        values["format"], values["cursor"] = JSON_FORM.name, str(place)
+        for name in ("since", "until"):
+            if name in values:  # "15m" means another time a moment later
+                values[name] = show_timestamp(getattr(query, name))
+        following = f"{request.path}?{values.urlencode()}"
+    return HttpResponse(as_page(rows, following), content_type=JSON_FORM.content_type)
+
+
+def _has_it(request: Request, tag: str) -> bool:
+    """Whether the client has this answer already: `If-None-Match`, by the weak comparison (RFC 9110, 13.1.2)."""
+    known = parse_etags(request.headers.get("If-None-Match", ""))
+    return bool(known) and (known[0] == "*" or tag in known)
+
+
+def _described(response: HttpResponseBase, request: Request, query: Query, form: Form, tag: str) -> HttpResponseBase:
+    """The answer with what caches and clients are to know of it, and compressed if the client likes that."""
+    patch_vary_headers(response, ["Accept", "Accept-Encoding"])
+    if not query.moving:
+        response["ETag"] = tag
+        response["Cache-Control"] = "no-cache"  # keep it, and ask each time whether it is still so
+    if form is CSV_FORM:
+        response["Content-Disposition"] = 'attachment; filename="log.csv"'
+    if query.contains:
+        response[SILENCE] = str(SEARCH_SILENCE)
+    if request.method == "HEAD" or response.status_code == status.HTTP_304_NOT_MODIFIED:
+        return response
+    return GZipMiddleware(lambda _: response).process_response(request._request, response)
 
 
 def _idempotency_key(request: Request) -> UUID | None:

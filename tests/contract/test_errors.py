@@ -82,19 +82,19 @@ def test_storage_has_no_status_and_service2_no_log(services: Services):
 
 
 @pytest.mark.parametrize(
-    ("name", "path", "known"),
+    ("name", "path", "why"),
     [
-        ("service1", "/status", "json"),
-        ("service2", "/status", "json"),
-        ("service1", "/log", "ndjson"),
-        ("storage", "/log", "ndjson"),
+        ("service1", "/status", "unknown format: use ?format=text or ?format=json"),
+        ("service2", "/status", "unknown format: use ?format=text or ?format=json"),
+        ("service1", "/log", "format: must be one of text, json, ndjson, csv"),
+        ("storage", "/log", "format: must be one of text, json, ndjson, csv"),
     ],
 )
 @pytest.mark.parametrize("unknown", ["xml", "TEXT"])
-def test_an_unknown_format_is_400(services: Services, name: str, path: str, known: str, unknown: str):
+def test_an_unknown_format_is_400(services: Services, name: str, path: str, why: str, unknown: str):
     answer = get(address(services, name, path), params={"format": unknown})
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, TEXT)
-    assert answer.text == f"unknown format: use ?format=text or ?format={known}\n"
+    assert answer.text == f"{why}\n"
 
 
 @pytest.mark.parametrize("name", ["service1", "service2"])

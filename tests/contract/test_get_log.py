@@ -75,6 +75,7 @@ def test_head_is_a_get_without_its_body(services: Services, name: str):
     post(f"{services.storage}/log", b"a")
     answer = ask("HEAD", log(services, name))
     assert (answer.status_code, answer.headers["Content-Type"], answer.content) == (200, TEXT, b"")
+    assert "Content-Length" not in answer.headers  # as it is not known
 
 
 @both
@@ -88,8 +89,8 @@ def test_what_storage_refuses_is_refused_the_same_way_through_service1(services:
 
 
 @both
-@pytest.mark.parametrize("accept", ["text/html, */*;q=0.1", "image/png", JSON])
-def test_the_log_is_text_whatever_the_client_would_like_best(services: Services, name: str, accept: str):
+@pytest.mark.parametrize("accept", ["text/html, */*;q=0.1", "image/png"])
+def test_the_log_is_text_for_who_would_like_something_else_best(services: Services, name: str, accept: str):
     post(f"{services.storage}/log", b"a")
     answer = get(log(services, name), headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Content-Type"], answer.text) == (200, TEXT, "a\n")
@@ -108,6 +109,46 @@ def test_a_part_of_the_log_as_whole_records(services: Services, name: str):
     assert answer.headers["Content-Type"] == "application/x-ndjson"
     found = [json.loads(line) for line in answer.text.splitlines()]
     assert [record["id"] for record in found] == [record["id"] for record in records[1:3]]
+
+
+@both
+def test_pages_of_json_that_are_followed_are_the_log(services: Services, name: str):
+    keep(services, 25)
+    lines, address = [], "/log?limit=10"
+    while address:
+        page = get_json(f"{getattr(services, name)}{address}").json()
+        lines += [record["line"] for record in page["records"]]
+        address = page["next"]
+    assert "".join(f"{line}\n" for line in lines).encode() == expected(25)
+
+
+@both
+def test_who_has_the_log_gets_304_until_it_changes(services: Services, name: str):
+    post(f"{services.storage}/log", b"a")
+    tag = get(log(services, name)).headers["ETag"]
+    again = get(log(services, name), headers={"If-None-Match": tag})
+    assert (again.status_code, again.content, again.headers["ETag"]) == (304, b"", tag)
+    assert not {"Content-Type", "Transfer-Encoding"} & set(again.headers)
+    post(f"{services.storage}/log", b"b")
+    assert get(log(services, name), headers={"If-None-Match": tag}).text == "a\nb\n"
+
+
+@both
+@pytest.mark.parametrize("form", ["text", "json", "ndjson", "csv"])
+def test_compressed_it_is_the_same(services: Services, name: str, form: str):
+    keep(services, 100)
+    plain = get(log(services, name), params={"format": form}, headers={"Accept-Encoding": "identity"})
+    small = get(log(services, name), params={"format": form}, headers={"Accept-Encoding": "gzip"})
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert "Content-Encoding" not in plain.headers
+    assert small.content == plain.content  # which `requests` has decompressed
+    assert set(small.headers["Vary"].split(", ")) == {"Accept", "Accept-Encoding"}
+
+
+def test_a_search_may_take_longer_than_anything_else(services: Services):
+    keep(services, 1)
+    answer = get(f"{services.storage}/log", params={"contains": "x"})
+    assert int(answer.headers["Answer-Silence"]) > 10
 
 
 @both

@@ -1,6 +1,8 @@
 """`GET /log` of service1: storage's answer, handed on."""
 
 import gzip
+import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -55,8 +57,8 @@ def test_the_query_is_handed_on_as_it_is(client: Client, peer: WrongPeer):
     assert peer.requests[0].startswith(b"GET /log?service=a%20b&x=%C3%A4&format=json HTTP/1.1\r\n")
 
 
-@pytest.mark.parametrize("name", ["Accept", "Accept-Encoding"])
-def test_what_the_client_accepts_is_handed_on(client: Client, peer: WrongPeer, name: str):
+@pytest.mark.parametrize("name", ["Accept", "Accept-Encoding", "If-None-Match"])
+def test_what_the_client_accepts_and_has_is_handed_on(client: Client, peer: WrongPeer, name: str):
     body(client, headers={name: "thing/special"})
     assert f"\r\n{name}: thing/special\r\n".encode() in peer.requests[0] + b"\r\n"
 
@@ -113,6 +115,17 @@ def test_a_log_that_breaks_off_is_not_ended_quietly(client: Client, peer: WrongP
     assert isinstance(response, StreamingHttpResponse)
     with pytest.raises(Exception, match=r"[Rr]ead"):
         response.getvalue()
+
+
+def test_storage_may_be_silent_for_as_long_as_it_says(client: Client, peer: WrongPeer):
+    def slow(connection: socket.socket, over: threading.Event) -> None:
+        answer = http(200, b"found\n", "Answer-Silence: 5")
+        connection.sendall(answer[:-6])
+        over.wait(0.6)  # beyond LOG_TIMEOUT
+        connection.sendall(answer[-6:])
+
+    peer.behaviour = slow
+    assert body(client) == b"found\n"
 
 
 @pytest.mark.django_db  # at an answer's end Django looks at the database connections of its thread

@@ -1,0 +1,186 @@
+"""What `GET /log` can be asked: one table of its parameters, from which the description of the API is made, too.
+
+It must not know how the log is read (pages.py).
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, Self
+
+from django.http import QueryDict
+
+from logs.forms import FORMS
+from statuslog.record import FORBIDDEN, MAX_LINE_LENGTH, MICROSECOND, RecordError, parse_timestamp
+
+FORMATS = tuple(FORMS)
+ORDERS = ("asc", "desc")
+LONGEST_LABEL = 255
+LARGEST_NUMBER = 10**12  # more than a log can have, and less than a database's integer can hold
+
+AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+# `+` in a query means a blank, and hardly anybody writes %2B before the offset of a time.
+BLANK_OFFSET = re.compile(r"(T.*) (\d\d:?\d\d)", re.ASCII)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Between two records of the log: behind the one with this key, of those that were there when reading began.
+
+    As a text it is the cursor of a JSON page, which nobody but us is to take apart.
+    """
+
+    timestamp: datetime
+    row: int
+    newest: int  # the row of the last arrival when reading began
+
+    def __str__(self) -> str:
+        text = f"{(self.timestamp - EPOCH) // MICROSECOND} {self.row} {self.newest}"
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The place that `str` has shown; raises ValueError."""
+        try:
+            decoded = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+            microseconds, row, newest = map(int, decoded.split(b" "))
+            place = cls(EPOCH + microseconds * MICROSECOND, row, newest)
+        except (binascii.Error, OverflowError) as error:
+            raise ValueError from error
+        if str(place) != text or not (0 <= row < 2**63 and 0 <= newest < 2**63):
+            raise ValueError
+        return place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """The part of the log that is asked for, and its form."""
+
+    service: str | None = None
+    instance: str | None = None
+    since: datetime | None = None  # included
+    until: datetime | None = None  # left out
+    contains: str | None = None
+    limit: int | None = None
+    order: Literal["asc", "desc"] = "asc"
+    tail: int | None = None
+    cursor: Place | None = None
+    format: str | None = None
+    moving: bool = False  # a time was given as so long ago: the same question means another part a moment later
+
+
+def _text(longest: int, shortest: int = 0) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if not shortest <= len(value) <= longest or FORBIDDEN.search(value):
+            raise ValueError
+        return value
+
+    return read
+
+
+def _time(value: str) -> datetime:
+    if ago := AGO.fullmatch(value):
+        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+    return parse_timestamp(BLANK_OFFSET.sub(r"\1+\2", value), "time")
+
+
+def _number(value: str) -> int:
+    if not (value.isascii() and value.isdigit()) or int(value) > LARGEST_NUMBER:
+        raise ValueError
+    return int(value)
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(value: str) -> str:
+        if value not in choices:
+            raise ValueError
+        return value
+
+    return read
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: how its value is read, what is said of a wrong one, and how it is described."""
+
+    name: str
+    read: Callable[[str], Any]  # raises ValueError or OverflowError
+    wanted: str  # what the value must be, as the end of "must be …"
+    description: str
+    schema: Mapping[str, Any]  # of the value, in JSON Schema
+
+
+TIME = "a time with its zone, such as 2025-09-26T16:45:06.123456Z, or so long ago, such as 15m, 2h or 7d"
+NUMBER = "a whole number, 0 or more"
+LABEL = f"a text of at most {LONGEST_LABEL} characters without control characters"
+LABEL_SCHEMA = {"type": "string", "maxLength": LONGEST_LABEL}
+TIME_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": r"^\d{1,9}[smhd]$"}]}
+NUMBER_SCHEMA = {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER}
+
+PARAMETERS = (
+    Parameter("service", _text(LONGEST_LABEL), LABEL, "Records of this service only.", LABEL_SCHEMA),
+    Parameter("instance", _text(LONGEST_LABEL), LABEL, "Records of this instance (host name) only.", LABEL_SCHEMA),
+    Parameter("since", _time, TIME, "Records of this time and later.", TIME_SCHEMA),
+    Parameter("until", _time, TIME, "Records before this time.", TIME_SCHEMA),
+    Parameter(
+        "contains",
+        _text(MAX_LINE_LENGTH, shortest=1),
+        f"a text of 1 to {MAX_LINE_LENGTH:,} characters without control characters",
+        "Records with this text in their line, upper and lower case told apart.",
+        {"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH},
+    ),
+    Parameter("limit", _number, NUMBER, "So many records at the most; with JSON, a page.", NUMBER_SCHEMA),
+    Parameter(
+        "order",
+        _one_of(*ORDERS),
+        f"one of {', '.join(ORDERS)}",
+        "Oldest first, or newest first.",
+        {"type": "string", "enum": list(ORDERS), "default": "asc"},
+    ),
+    Parameter("tail", _number, NUMBER, "The last so many records, oldest first.", NUMBER_SCHEMA),
+    Parameter(
+        "cursor",
+        Place.parse,
+        "taken from the `next` of a page, as it is",
+        "Go on behind a page: a part of its `next`.",
+        {"type": "string"},
+    ),
+    Parameter(
+        "format",
+        _one_of(*FORMATS),
+        f"one of {', '.join(FORMATS)}",
+        "The form of the answer; without it, as the header Accept says, else text.",
+        {"type": "string", "enum": list(FORMATS)},
+    ),
+)
+
+# What would contradict each other, or say nothing.
+APART = {"tail": ("limit", "order", "cursor")}
+
+
+def parse(given: QueryDict) -> Query:
+    """The query of a request; raises RecordError, which names the parameter and what is allowed."""
+    known = [parameter.name for parameter in PARAMETERS]
+    if unknown := sorted(set(given) - set(known)):
+        raise RecordError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
+    values = {parameter.name: _value(parameter, given) for parameter in PARAMETERS if parameter.name in given}
+    for name, others in APART.items():
+        if name in values and (other := next((other for other in others if other in values), None)):
+            raise RecordError(f"{name}: goes without {other}; leave one of the two out")
+    moving = any(AGO.fullmatch(given.get(name, "")) for name in ("since", "until"))
+    return Query(**values, moving=moving)
+
+
+def _value(parameter: Parameter, given: QueryDict) -> Any:
+    texts = given.getlist(parameter.name)
+    if len(texts) > 1:
+        raise RecordError(f"{parameter.name}: given {len(texts)} times; once is allowed")
+    try:
+        return parameter.read(texts[0])
+    except (ValueError, OverflowError):
+        raise RecordError(f"{parameter.name}: must be {parameter.wanted}") from None
