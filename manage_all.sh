@@ -192,6 +192,77 @@ cmd_verify() {
     esac
 }
 
+## backup [--docker | --local] [--force] FILE
+##   Write a checked copy of the log's database, the admin's users included, to FILE, while the system runs. A FILE
+##   that exists is replaced only with --force.
+cmd_backup() {
+    take_mode "$@"
+    take_file backup --force
+    [[ ! -d $FILE ]] || die "$FILE is a folder; name a file in it"
+    [[ ! -e $FILE || -n $GIVEN ]] || die "$FILE exists; --force replaces it"
+    [[ $MODE == docker ]] || need_venv requirements.txt # what it may print must not get into the copy
+    local summary
+    PART=$(mktemp -- "$FILE.XXXXXX") || die "cannot write to the folder of $FILE"
+    trap 'rm -f -- "$PART"' EXIT
+    summary=$(manage storage backup 2>&1 >"$PART") || die "$summary"
+    [[ $summary == *"sha256 $(sha256sum <"$PART" | cut -c 1-64)" ]] || die "the copy did not arrive whole: $summary"
+    sync -- "$PART"
+    if [[ -n $GIVEN ]]; then
+        mv --force --no-target-directory -- "$PART" "$FILE"
+    else
+        ln --no-target-directory -- "$PART" "$FILE" || die "$FILE was not made"
+    fi
+    sync -- "$(dirname -- "$FILE")"
+    summary=${summary##*$'\n'}
+    echo "$FILE: ${summary%, sha256*}"
+}
+
+## restore [--docker | --local] [--yes] FILE
+##   Let the log, and the admin's users, be what the backup FILE has kept; vstorage becomes the copy of that log. Works
+##   while the system runs, checks FILE first, keeps the old database, and asks, unless --yes is given.
+cmd_restore() {
+    take_mode "$@"
+    take_file restore --yes
+    [[ -n $GIVEN || -t 0 ]] || usage_error "restore asks first, and there is no terminal to ask on: say restore --yes"
+    [[ -f $FILE && -r $FILE ]] || die "cannot read $FILE; nothing was restored"
+    [[ $MODE == docker ]] || manage storage migrate --verbosity 0 # before the first start there is no log to replace
+    local answer=yes
+    manage storage restore check <"$FILE"
+    [[ -n $GIVEN ]] || read -r -p "Replace the log, in $LOG_PLACE, by $FILE? Type yes: " answer
+    if [[ $answer != yes ]]; then
+        manage storage restore drop
+        die "nothing was restored"
+    fi
+    manage storage restore put
+    follow_log
+}
+
+# take_file COMMAND OPTION: FILE is the one that REST names, and GIVEN is yes if OPTION is there too
+take_file() {
+    local argument
+    FILE='' GIVEN=''
+    for argument in "${REST[@]}"; do
+        case $argument in
+        "$2") GIVEN=yes ;;
+        -*) usage_error "$1 does not take: $argument" ;;
+        *)
+            [[ -z $FILE ]] || usage_error "$1 takes one FILE, not also: $argument"
+            FILE=$(absolute "$CALLED_FROM" "$argument")
+            ;;
+        esac
+    done
+    [[ -n $FILE ]] || usage_error "$1 takes a FILE"
+}
+
+# follow_log: make vstorage the copy of the log, whose past has changed
+follow_log() {
+    if [[ $MODE == local && $(local_readiness storage) == "no answer" ]]; then
+        echo "vstorage follows when the services run"
+        return
+    fi
+    manage service1 verify --repair
+}
+
 # for_each_outbox ARGUMENT...: manage.py of each service that has one
 for_each_outbox() {
     manage service1 "$@"

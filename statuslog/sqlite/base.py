@@ -6,6 +6,7 @@ WAL mode on SQLite before 3.51.3, 3.50.7 and 3.44.6 (https://sqlite.org/wal.html
 """
 
 import os
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -38,6 +39,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def _set_busy_timeout(self, seconds: float) -> None:
         if self.connection is not None:
             self.connection.execute(f"PRAGMA busy_timeout={int(seconds * 1000)}")
+
+    @contextmanager
+    def turn(self) -> Iterator[sqlite3.Connection]:
+        """Hold the gate without a transaction, for what SQLite does outside of one only; not within `atomic`."""
+        self.ensure_connection()
+        self._enter()
+        try:
+            yield self.connection
+        finally:
+            self._leave()
 
     def _usual_timeout(self) -> float:
         return float(self.settings_dict["OPTIONS"].get("timeout", 5))

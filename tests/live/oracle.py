@@ -17,10 +17,15 @@ LONGEST_ANSWER = 3.0
 HEALING_SECONDS = 30.0
 
 
-class System(Protocol):
-    """What is judged: services that run as processes, or in containers."""
+class Asked(Protocol):
+    """What can be put under load."""
 
     public_port: int
+
+
+class System(Asked, Protocol):
+    """What is judged: services that run as processes, or in containers."""
+
     vstorage: Path
 
     def readiness(self, name: str) -> dict[str, Any]:
@@ -48,7 +53,7 @@ class Load:
 
 
 @contextmanager
-def load(system: System, clients: int) -> Iterator[Load]:
+def load(system: Asked, clients: int) -> Iterator[Load]:
     """So many clients ask without a pause for as long as the block takes."""
     seen, over, mutex = Load(), threading.Event(), threading.Lock()
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 
 COMMANDS = {
     *("help", "setup", "run", "up", "down", "status", "logs", "migrate", "makemigrations"),
-    *("createsuperuser", "reset", "verify", "test", "bench", "lint"),
+    *("createsuperuser", "reset", "verify", "backup", "restore", "test", "bench", "lint"),
 }
 
 
@@ -76,6 +76,9 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
         ["logs", "nginx"],
         ["reset", "--all"],
         ["verify", "--al"],
+        ["backup", "a", "b"],
+        ["backup", "--forced"],
+        ["restore", "a", "--no"],
     ],
 )
 def test_an_unknown_argument(stopped: LocalSystem, arguments: list[str]):

@@ -89,6 +89,22 @@ def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(sta
     assert "already taken" in stack("createsuperuser", "--noinput", **user).stderr
 
 
+def test_backup_and_restore(stack: LocalSystem):
+    requests.get(f"{stack.public}/status", timeout=10)
+    before = requests.get(f"{stack.public}/log", timeout=10).content
+    done = stack("backup", "kept")
+    assert done.returncode == 0, done.stderr
+    assert f"kept: {len(before.splitlines())} records\n" in done.stdout
+    requests.get(f"{stack.public}/status", timeout=10)
+    assert requests.get(f"{stack.public}/log", timeout=10).content != before
+    done = stack("restore", "--yes", "kept")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert requests.get(f"{stack.public}/log", timeout=10).content == before == stack.vstorage.read_bytes()
+    junk = stack.folder / "junk"
+    junk.write_text("junk")
+    assert "nothing was restored" in stack("restore", "--yes", "junk").stderr
+
+
 def test_an_argument_is_handed_on(stack: LocalSystem):
     assert stack("up", "--no-such-option").returncode != 0
     assert stack("down", "--no-such-option").returncode != 0

@@ -1,0 +1,160 @@
+"""Copies of the database, and one put in its place: on real files, with a connection that stays open."""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.core.management import CommandError, call_command
+from django.db import connection
+from pytest_django import Settings
+
+from logs import copies
+from logs.models import Edition, Fence, LogRecord
+from tests.storage.conftest import MOMENT
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.urls("storage.urls"),
+    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="for SQLite"),
+]
+
+
+@pytest.fixture(autouse=True)
+def two_records(post) -> None:
+    post("a\nb")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """A copy of a log with the lines a and b."""
+    file = tmp_path / "copy"
+    assert copies.copy(copies.live_file(), file) == 2
+    return file
+
+
+@pytest.fixture
+def another() -> Iterator[sqlite3.Connection]:
+    """Another process's connection to the log, which stays open."""
+    with closing(sqlite3.connect(copies.live_file(), isolation_level=None)) as other:
+        other.execute("SELECT * FROM logs_logrecord").fetchall()
+        yield other
+
+
+def change(file: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(file)) as database, database:
+        for statement in statements:
+            database.execute(statement)
+
+
+def test_a_copy_is_one_whole_file(copy: Path):
+    copies.check(copy)
+    assert [path.name for path in copy.parent.iterdir()] == ["copy"]
+
+
+def test_a_copy_has_what_was_there_when_it_began(tmp_path: Path, post, another: sqlite3.Connection):
+    file = tmp_path / "copy"
+    another.execute("BEGIN IMMEDIATE")  # a writer in the middle of a transaction
+    another.execute("DELETE FROM logs_logrecord")
+    assert copies.copy(copies.live_file(), file) == 2
+    another.execute("ROLLBACK")
+
+
+def test_the_copy_is_put_in_place_under_open_connections(
+    copy: Path, post, lines: Callable[[], list[str]], tmp_path: Path, another: sqlite3.Connection
+):
+    post("c")
+    get_user_model().objects.create_superuser("of today")
+    copies.make_ready(copy)
+    assert copies.put_in_place(copy, tmp_path / "old") == 3
+    assert lines() == ["a", "b"]
+    assert another.execute("SELECT count(*) FROM logs_logrecord").fetchone() == (2,)
+    assert not get_user_model().objects.exists()
+    assert post("d").status_code == 201
+    assert another.execute("SELECT line FROM logs_logrecord ORDER BY row").fetchall() == [("a",), ("b",), ("d",)]
+    copies.check(copies.live_file())
+    assert connection.cursor().execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_old_log_is_kept_and_can_be_restored(copy: Path, post, lines: Callable[[], list[str]], tmp_path: Path):
+    post("c")
+    copies.make_ready(copy)
+    copies.put_in_place(copy, tmp_path / "old")
+    assert copies.make_ready(tmp_path / "old") == 3
+    copies.put_in_place(tmp_path / "old", tmp_path / "older")
+    assert lines() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("of_the_copy", [0, 7])
+def test_a_new_edition_begins(copy: Path, tmp_path: Path, of_the_copy: int):
+    change(copy, f"INSERT INTO logs_edition VALUES (1, {of_the_copy})")
+    Edition.objects.create(pk=1, number=3)
+    copies.make_ready(copy)
+    copies.put_in_place(copy, tmp_path / "old")
+    assert Edition.current() not in (3, of_the_copy)
+
+
+def test_the_fence_of_then_holds_no_more(copy: Path, tmp_path: Path):
+    change(copy, "INSERT INTO logs_fence VALUES (1, '2999-01-01 00:00:00')")
+    Fence.objects.create(pk=1, timestamp=MOMENT)
+    copies.make_ready(copy)
+    copies.put_in_place(copy, tmp_path / "old")
+    assert not Fence.objects.exists()
+
+
+def test_an_older_database_is_migrated_first(copy: Path, tmp_path: Path, lines: Callable[[], list[str]]):
+    copies.migrate(copy, "logs", "0002")
+    assert copies.make_ready(copy) == 2
+    copies.put_in_place(copy, tmp_path / "old")
+    assert lines() == ["a", "b"]
+    assert Edition.current() == 1
+
+
+@pytest.mark.parametrize(
+    ("statements", "reason"),
+    [
+        (["INSERT INTO django_migrations (app, name, applied) VALUES ('logs', '9999_new', '')"], "logs.9999_new"),
+        (["DROP TABLE logs_logrecord"], "another program"),
+        (["PRAGMA writable_schema=1", "DELETE FROM sqlite_master WHERE name = 'log_order'"], "damaged"),
+    ],
+)
+def test_what_must_not_be_restored(copy: Path, statements: list[str], reason: str):
+    change(copy, *statements)
+    with pytest.raises(copies.CopyError, match=reason):
+        copies.make_ready(copy)
+
+
+@pytest.mark.parametrize("content", [b"", b"a\nb\n", b"SQLite format 3\0"])
+def test_what_is_no_database(tmp_path: Path, content: bytes):
+    file = tmp_path / "copy"
+    file.write_bytes(content)
+    with pytest.raises(copies.CopyError, match=r"damaged, or not a database|another program"):
+        copies.make_ready(file)
+
+
+def test_half_a_file(copy: Path):
+    with copy.open("r+b") as file:
+        file.truncate(copy.stat().st_size // 2)
+    with pytest.raises(copies.CopyError):
+        copies.make_ready(copy)
+
+
+def test_a_restore_that_fails_changes_nothing(
+    copy: Path, tmp_path: Path, lines: Callable[[], list[str]], settings: Settings
+):
+    settings.DATA_DIR = tmp_path
+    copy.rename(tmp_path / "restore.part")
+    change(tmp_path / "restore.part", "DROP TABLE logs_edition")
+    with pytest.raises(CommandError, match="nothing was restored"):
+        call_command("restore", "put")
+    assert lines() == ["a", "b"]
+    assert LogRecord.objects.count() == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_is_put_that_was_not_checked(tmp_path: Path, settings: Settings):
+    settings.DATA_DIR = tmp_path
+    with pytest.raises(CommandError, match="no backup was checked"):
+        call_command("restore", "put")
