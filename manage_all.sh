@@ -136,6 +136,15 @@ cmd_makemigrations() {
     local_manage storage makemigrations "$@"
 }
 
+## schema [--check]
+##   Write openapi.json of each service, which GET /schema hands out, as the changed code needs it; --check only asks
+##   whether they are current.
+cmd_schema() {
+    [[ $* =~ ^(--check)?$ ]] || usage_error "schema takes --check, not: $*"
+    need_venv requirements-dev.txt
+    "$VENV/bin/python" -m openapi "$@"
+}
+
 ## createsuperuser [--docker | --local] [ARGUMENT...]
 ##   Make a user for the admin. With --noinput, user name and password are taken from DJANGO_SUPERUSER_USERNAME,
 ##   DJANGO_SUPERUSER_PASSWORD and DJANGO_SUPERUSER_EMAIL.
@@ -291,7 +300,7 @@ cmd_bench() {
 }
 
 ## lint
-##   Check formatting, types, shell scripts, Dockerfiles, settings for production and missing migrations.
+##   Check formatting, types, shell scripts, Dockerfiles, settings for production, missing migrations and the schemas.
 cmd_lint() {
     (($# == 0)) || usage_error "lint takes no arguments"
     need_venv requirements-dev.txt
@@ -309,6 +318,7 @@ cmd_lint() {
     done
     lint_step python storage/manage.py makemigrations --check --dry-run
     lint_step python service1/manage.py makemigrations --check --dry-run
+    lint_step python -m openapi --check
     rm -r -- "$DATA_DIR"
     ((${#failed[@]} == 0)) || die "lint found something in: ${failed[*]}"
 }

@@ -4,11 +4,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.urls import URLPattern, path
-from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from statuslog.rest import View, wants_json
+from statuslog.rest import JSONView, View, wants_json
 
 # A check returns the names of what keeps the service from its work, such as "storage_unreachable".
 Check = Callable[[], Iterable[str]]
@@ -21,10 +20,9 @@ class HealthView(View):
         return Response({"alive": True} if wants_json(request) else "alive\n")
 
 
-class ReadyView(View):
+class ReadyView(JSONView):
     """200, or 503 with the reasons; always JSON, `{"ready": bool, "reasons": [name, …]}` and facts beside."""
 
-    renderer_classes = (JSONRenderer,)
     checks: tuple[Check, ...] = ()
     facts: Callable[[], dict[str, Any]] = dict
 

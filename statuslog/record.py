@@ -82,6 +82,8 @@ def _read_seconds(value: Any) -> float | None:
 
 
 def _read_bytes(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # to JSON 5.0 is a whole number
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63):
         return value
     raise RecordError("must be a whole number of bytes, 0 or more, or null")
@@ -132,7 +134,7 @@ class Record(Measurement):
             raise RecordError("a record must be a JSON object")
         if unknown := sorted(set(data) - set(_READERS)):
             raise RecordError(f"unknown field {unknown[0]!r}; known are {', '.join(FIELDS)}")
-        if missing := [name for name in _REQUIRED if name not in data]:
+        if missing := [name for name in REQUIRED if name not in data]:
             raise RecordError(f"field {missing[0]!r} is missing")
         values = {}
         for name, value in data.items():
@@ -147,7 +149,7 @@ MEASURED = tuple(entry.name for entry in dataclasses.fields(Measurement))
 # identity first, then what was measured, then the text: the order people read them in
 FIELDS = ("id", "service", "instance", "timestamp", *MEASURED, "line")
 _READERS: dict[str, Callable[[Any], Any]] = {entry.name: entry.metadata["read"] for entry in dataclasses.fields(Record)}
-_REQUIRED = tuple(entry.name for entry in dataclasses.fields(Record) if entry.default is dataclasses.MISSING)
+REQUIRED = tuple(entry.name for entry in dataclasses.fields(Record) if entry.default is dataclasses.MISSING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -60,6 +60,8 @@ class TextFirstNegotiation(DefaultContentNegotiation):
 
     def _select(self, request: Request, renderers: Any) -> Any:
         try:
+            if request.query_params.get("format") == "":
+                raise Http404  # as for any other unknown one; to DRF it is none
             return super().select_renderer(request, renderers)
         except exceptions.NotAcceptable as error:
             error.detail = "this is answered as text/plain or application/json only"  # type: ignore[assignment]
@@ -97,6 +99,15 @@ class View(APIView):
 
     def get_exception_handler(self) -> Any:
         return exception_handler
+
+
+class JSONView(View):
+    """The base of what is JSON whatever the client would like best."""
+
+    renderer_classes = (JSONRenderer,)
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)
 
 
 def wants_json(request: Request) -> bool:

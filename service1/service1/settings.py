@@ -26,7 +26,7 @@ USE_TZ = defaults.USE_TZ
 REST_FRAMEWORK = defaults.REST_FRAMEWORK
 SILENCED_SYSTEM_CHECKS = [
     *defaults.SILENCED_SYSTEM_CHECKS,
-    "security.W002",  # frames: there are no pages
+    "security.W002",  # frames: the one page, /docs, forbids them itself
     "security.W003",  # cross-site requests: there are no cookies, and nothing takes a POST
 ]
 LOGGING = defaults.logging(env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")))

@@ -1,14 +1,19 @@
 """The paths of service1."""
 
+from pathlib import Path
+
 from django.urls import path
 
+from service1 import docs_page
 from service1.views import LogView, StatusView, delivery
-from statuslog import health
+from statuslog import health, schema
 
 urlpatterns = [
     path("status", StatusView.as_view()),
     path("log", LogView.as_view()),
     *health.urls(delivery.problems, facts=delivery.facts),
+    *schema.urls(Path(__file__).parent),
+    *docs_page.urls(),
 ]
 
 handler400 = "statuslog.rest.bad_request"

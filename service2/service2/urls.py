@@ -1,13 +1,16 @@
 """The paths of service2."""
 
+from pathlib import Path
+
 from django.urls import path
 
 from service2.views import StatusView, delivery
-from statuslog import health
+from statuslog import health, schema
 
 urlpatterns = [
     path("status", StatusView.as_view()),
     *health.urls(delivery.problems, facts=delivery.facts),
+    *schema.urls(Path(__file__).parent),
 ]
 
 handler400 = "statuslog.rest.bad_request"

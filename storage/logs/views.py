@@ -113,16 +113,13 @@ def edition(request: HttpRequest) -> JsonResponse:
 def _post_of(request: Request) -> Post:
     """What the request wants stored; raises RecordError."""
     data = request.data
+    key, fence = _idempotency_key(request), _fence(request)  # a wrong header is an error, also where it says nothing
     if isinstance(data, bytes):
-        key = _idempotency_key(request)
         records = records_from_text(data, datetime.now(UTC), key)
         # The same key with fewer lines would look like a repetition: the line after the last must be unknown too.
-        return Post(records, by_line=True, unused=[uuid5(key, str(len(records) + 1))] if key else [])
-    value = request.headers.get(FENCE)
-    if value is None:
-        return Post(records_from_json(data))
-    fence = parse_timestamp(value, FENCE)
-    return Post([] if data == [] else records_from_json(data), fence=fence)
+        unused = [uuid5(key, str(len(records) + 1))] if key else []
+        return Post(records, by_line=True, unused=unused, fence=fence)
+    return Post([] if data == [] and fence else records_from_json(data), fence=fence)
 
 
 def _form(request: Request, query: Query) -> Form:
@@ -183,6 +180,11 @@ def _idempotency_key(request: Request) -> UUID | None:
         return None if value is None else UUID(value)
     except ValueError:
         raise RecordError(f"Idempotency-Key: {value!r} is not a UUID") from None
+
+
+def _fence(request: Request) -> datetime | None:
+    value = request.headers.get(FENCE)
+    return None if value is None else parse_timestamp(value, FENCE)
 
 
 def _stored(request: Request, sent: int, new: int) -> Response:

@@ -1,15 +1,18 @@
 """The API's paths: what every port but the admin's serves."""
 
+from pathlib import Path
+
 from django.urls import path
 
 from logs import readiness
 from logs.views import LogView, edition
-from statuslog import health
+from statuslog import health, schema
 
 urlpatterns = [
     path("log", LogView.as_view()),
     path("edition", edition),
     *health.urls(readiness.database, readiness.disk, facts=readiness.facts),
+    *schema.urls(Path(__file__).parent),
 ]
 
 handler400 = "statuslog.rest.bad_request"

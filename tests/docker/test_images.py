@@ -60,7 +60,14 @@ def test_nothing_that_only_tests_need_is_installed(stack: Stack, service: str) -
     code = "import importlib.metadata as m; print(*(d.name.lower() for d in m.distributions()))"
     installed = set(stack.python(service, code).split())
     assert "django" in installed
-    assert not installed & {"pytest", "ruff", "mypy", "hypothesis", "playwright"}
+    assert not installed & {"pytest", "ruff", "mypy", "hypothesis", "playwright", "schemathesis", "drf-spectacular"}
+
+
+@every_service
+def test_of_the_page_s_package_only_what_the_page_uses_is_in_it(saved: Path, stack: Stack, service: str) -> None:
+    files = {Path(name).name for name, _ in own_files(saved, stack.image(service)) if "sidecar/static/" in name}
+    licences = {"LICENSE", "swagger-ui-bundle.js.LICENSE.txt"}
+    assert files == {"swagger-ui.css", "swagger-ui-bundle.js", *licences}
 
 
 @every_service

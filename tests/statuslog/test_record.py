@@ -279,7 +279,9 @@ def test_json_may_not_leave_out_the_rest(record: Record, name: str):
         ("host_uptime_seconds", "1"),
         ("host_uptime_seconds", 10**400),
         ("disk_free_bytes", -1),
-        ("disk_free_bytes", 1.0),
+        ("disk_free_bytes", 1.5),
+        ("disk_free_bytes", math.inf),
+        ("disk_free_bytes", 2.0**63),
         ("disk_free_bytes", False),
         ("disk_free_bytes", 2**63),
         ("line", None),
@@ -292,6 +294,11 @@ def test_json_may_not_leave_out_the_rest(record: Record, name: str):
 def test_a_wrong_value_is_refused_by_the_name_of_its_field(record: Record, name: str, value: object):
     with pytest.raises(RecordError, match=f"^field '{name}': "):
         Record.from_json(record.to_json() | {name: value})
+
+
+def test_a_whole_number_may_have_a_point_as_in_json(record: Record):
+    read = Record.from_json(record.to_json() | {"disk_free_bytes": 5.0})
+    assert (read.disk_free_bytes, type(read.disk_free_bytes)) == (5, int)
 
 
 def test_an_unknown_field_is_refused_by_its_name(record: Record):

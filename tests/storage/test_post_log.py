@@ -243,6 +243,15 @@ def test_a_key_that_is_no_uuid_is_refused(post, lines, key: str):
     assert lines() == []
 
 
+@pytest.mark.parametrize("name", ["Idempotency-Key", "Log-Fence"])
+def test_a_wrong_header_is_refused_whatever_the_body_is(post, lines, record: Record, name: str):
+    for body, content_type in (("a", "text/plain"), (dumps(record), JSON)):
+        response = post(body, content_type, **{name: "nonsense"})
+        assert response.status_code == 400
+        assert response.text.startswith(f"{name}: ")
+    assert lines() == []
+
+
 # what is not taken
 
 

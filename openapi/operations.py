@@ -1,0 +1,162 @@
+"""What each operation takes and answers; importing this describes the views to drf-spectacular."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+
+import logs.views
+import service1.docs_page
+import service1.views
+import service2.views
+from openapi.parts import Answers, answer, array, errors, ref, response_header
+from statuslog import health, schema
+
+FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
+NO_FORMAT = errors(_400="An unknown `format`.", _406="`Accept` allows neither text nor JSON.")
+DELIVERY = "What became of the own record: in storage or in the outbox, and in vstorage."
+DELIVERY_PATTERN = "^storage=(stored|queued), vstorage=(written|failed)$"
+STATUS = {"text": ref("StatusLines"), "json": ref("Status")}
+PARTIAL = {"text": {"type": "string", "pattern": "\\n.*service2: unavailable \\(.*\\)\\n$"}, "json": ref("Status")}
+
+
+def delivery(*codes: int) -> OpenApiParameter:
+    return response_header("Record-Delivery", {"type": "string", "pattern": DELIVERY_PATTERN}, DELIVERY, *codes)
+
+
+NOT_KEPT = "Neither storage nor the outbox could keep the record: nothing was recorded."
+
+extend_schema_view(
+    get=extend_schema(
+        operation_id="status",
+        summary="Make a record of each service, keep it, and show it",
+        description="Two lines: service1's record and service2's. It takes 3 s at most.",
+        tags=["status"],
+        parameters=[FORMAT, delivery(200, 502, 504)],
+        responses={
+            **answer(200, "Both records.", **STATUS),
+            **NO_FORMAT,
+            **answer(502, "service1's record, kept as ever, and why there is none of service2.", **PARTIAL),
+            **errors(_503=NOT_KEPT),
+            **answer(504, "service1's record, kept as ever; service2 was too slow.", **PARTIAL),
+        },
+    )
+)(service1.views.StatusView)
+
+extend_schema_view(
+    get=extend_schema(
+        operation_id="status",
+        summary="Make a record of service2, keep it, and show it",
+        tags=["status"],
+        parameters=[FORMAT, delivery(200)],
+        responses={**answer(200, "The record.", **STATUS), **NO_FORMAT, **errors(_503=NOT_KEPT)},
+    )
+)(service2.views.StatusView)
+
+WINDOW = [
+    OpenApiParameter("format", str, enum=["text", "ndjson"], description="The form."),
+    OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on."),
+    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time."),
+    OpenApiParameter("limit", {"type": "integer", "minimum": 0}, description="At most so many records."),
+]
+READ = {
+    **answer(
+        200,
+        "The records in the order of time.",
+        text={"type": "string"},
+        ndjson={"type": "string", "description": "One Record as JSON a line."},
+    ),
+    **errors(_400="A parameter has a value that it cannot have; the text names it."),
+}
+
+
+def read_log(more: Answers) -> Any:
+    return extend_schema(
+        operation_id="read_log",
+        summary="Read the log",
+        tags=["log"],
+        parameters=WINDOW,
+        responses=READ | more,
+    )
+
+
+extend_schema_view(get=read_log(errors(_502="storage does not answer as it should.", _504="storage is too slow.")))(
+    service1.views.LogView
+)
+
+RECORDS = {"oneOf": [ref("Record"), array(ref("Record"), minItems=1)]}
+COUNTS = {"text": {"type": "string", "pattern": "^stored \\d+, known already \\d+\\n$"}, "json": ref("Stored")}
+extend_schema_view(
+    get=read_log({}),
+    post=extend_schema(
+        operation_id="append_to_log",
+        summary="Append to the log",
+        description="All records of the body are stored, or none. A record is known again by its id, a text by its "
+        "Idempotency-Key: to send either again is harmless.",
+        tags=["log"],
+        parameters=[
+            FORMAT,
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.UUID,
+                OpenApiParameter.HEADER,
+                description="Makes a text safe to send again.",
+            ),
+            OpenApiParameter(
+                "Log-Fence",
+                OpenApiTypes.DATETIME,
+                OpenApiParameter.HEADER,
+                description="Of the services' own batches: refused when a later fence was set. An empty list sets it.",
+            ),
+            response_header("Retry-After", {"type": "integer"}, "Seconds.", 503),
+        ],
+        request={
+            "text/plain": ref("Lines"),
+            "application/x-www-form-urlencoded": {**ref("Lines"), "description": "What `curl -d` sends: the text."},
+            "application/json": RECORDS,
+        },
+        responses={
+            **answer(200, "All of it was known already.", **COUNTS),
+            **answer(201, "Stored.", **COUNTS),
+            **errors(
+                _400="The body, a header or a parameter is wrong; the text says which line or field, and why.",
+                _406="`Accept` allows neither text nor JSON.",
+                _409="Another content is known under the id or the key.",
+                _411="The body has no Content-Length.",
+                _412="A later fence was set.",
+                _413="The body is longer than MAX_BODY_BYTES.",
+                _415="The body is of another media type.",
+                _503="Others write for too long.",
+                _507="Too little free disk (MIN_FREE_BYTES).",
+            ),
+        },
+    ),
+)(logs.views.LogView)
+
+extend_schema_view(
+    get=extend_schema(
+        operation_id="healthz",
+        summary="Whether the process lives",
+        tags=["health"],
+        parameters=[FORMAT],
+        responses={
+            **answer(200, "It does.", text={"const": "alive\n"}, json=ref("Alive")),
+            **NO_FORMAT,
+        },
+    )
+)(health.HealthView)
+extend_schema_view(
+    get=extend_schema(
+        operation_id="readyz",
+        summary="Whether the service can do its work now",
+        tags=["health"],
+        responses={
+            **answer(200, "It can.", json=ref("Readiness")),
+            **answer(503, "It cannot, and why.", json=ref("Readiness")),
+        },
+    )
+)(health.ReadyView)
+
+# The description of the API is no part of it.
+for view in (schema.SchemaView, service1.docs_page.DocsView):
+    extend_schema_view(get=extend_schema(exclude=True))(view)

@@ -1,0 +1,127 @@
+"""What the operations are put together from: JSON Schemas of what is sent, and the forms of an answer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, get_type_hints
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+
+from statuslog.record import FIELDS, FORBIDDEN, LINE_PATTERN, MAX_LINE_LENGTH, REQUIRED, Record
+from statuslog.rest import JSON, PROBLEM
+
+TEXT = "text/plain"
+NDJSON = "application/x-ndjson"
+
+Schema = dict[str, Any]
+# What an operation answers: by status, and by the media type of one of its forms.
+Answers = dict[Any, OpenApiResponse]
+
+# Without the halves of surrogate pairs: no text carries them, and not every regular expression can name them.
+_FORBIDDEN = "".join(
+    char if char == "-" else f"\\u{ord(char):04x}" for char in FORBIDDEN.pattern[1:-1].removesuffix("\ud800-\udfff")
+)
+# Spaces of any kind, something that is none, and the rest: a line that is not blank.
+_LINE = rf"[^{_FORBIDDEN}\S]*[^{_FORBIDDEN}\s][^{_FORBIDDEN}]*"
+_STATUS_LINE = LINE_PATTERN.pattern.replace("?P<", "?<")
+
+LINE = "2025-09-26T16:45:06Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes"
+RECORD = {
+    "id": "01a20758-7c81-7e5d-8575-34c7a7755356",
+    "service": "service1",
+    "instance": "5f3a1c9b7d2e",
+    "timestamp": "2025-09-26T16:45:06.123456Z",
+    "host_uptime_seconds": 32065.2,
+    "container_uptime_seconds": 3600.0,
+    "disk_free_bytes": 37966567375,
+    "disk_total_bytes": 105089261568,
+    "line": LINE,
+}
+
+# How JSON carries what a field of the record holds. A new kind of value needs a line here.
+_VALUES: dict[Any, Schema] = {
+    UUID: {"type": "string", "format": "uuid"},
+    datetime: {"type": "string", "format": "date-time"},
+    str: {"type": "string", "maxLength": 255, "pattern": f"^[^{_FORBIDDEN}]*$"},
+    float | None: {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": 2**53},
+    int | None: {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1},
+}
+
+
+def _record() -> Schema:
+    hints = get_type_hints(Record)
+    values = {name: _VALUES[hints[name]] for name in FIELDS}
+    values["line"] = {"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH, "pattern": f"^{_LINE}$"}
+    return _object(values, required=REQUIRED, example=RECORD, description="A status record; null was not measured.")
+
+
+def _object(values: Mapping[str, Schema], required: tuple[str, ...] | None = None, **more: Any) -> Schema:
+    names = list(values) if required is None else list(required)
+    return {"type": "object", "properties": dict(values), "required": names, "additionalProperties": False, **more}
+
+
+def ref(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def array(items: Schema, **more: Any) -> Schema:
+    return {"type": "array", "items": items, **more}
+
+
+_COUNT = {"type": "integer", "minimum": 0}
+_SENTENCE = {"type": "string", "minLength": 1}
+
+SCHEMAS: dict[str, Schema] = {
+    "Record": _record(),
+    "Lines": {
+        "type": "string",
+        "description": f"One record a line, in UTF-8, of at most {MAX_LINE_LENGTH} characters each.",
+        "pattern": f"^({_LINE}\\n)*{_LINE}\\n?$",
+    },
+    "Status": _object(
+        {
+            "records": array(ref("Record"), minItems=1, maxItems=2),
+            "errors": array(_object({"service": _SENTENCE, "reason": _SENTENCE}), maxItems=1),
+        }
+    ),
+    "StatusLines": {"type": "string", "pattern": f"^({_STATUS_LINE}\\n){{1,2}}$"},
+    "Stored": _object({"stored": _COUNT, "known": _COUNT}),
+    "Alive": _object({"alive": {"const": True}}),
+    "Readiness": {
+        "type": "object",
+        "properties": {
+            "ready": {"type": "boolean"},
+            "reasons": array(_SENTENCE, description="What keeps the service from its work; empty when it is ready."),
+        },
+        "required": ["ready", "reasons"],
+        "example": {"ready": True, "reasons": []},
+    },
+    "Problem": _object(
+        {
+            "type": {"const": "about:blank"},
+            "title": _SENTENCE,
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string", "description": "What is wrong, and what to do: the line of the text form."},
+        },
+        description="RFC 9457, https://www.rfc-editor.org/rfc/rfc9457",
+    ),
+}
+
+
+def answer(code: int, description: str, **forms: Schema) -> Answers:
+    """An answer in its forms, such as `text=…, json=…`."""
+    types = {"text": TEXT, "json": JSON, "ndjson": NDJSON, "problem": PROBLEM}
+    return {(code, types[form]): OpenApiResponse(schema, description) for form, schema in forms.items()}
+
+
+def errors(*, with_text: bool = True, **descriptions: str) -> Answers:
+    """An error for each `_400="why"`: a line of text or a problem."""
+    found: Answers = {}
+    for name, description in descriptions.items():
+        text = {"text": {"type": "string", "pattern": "\\n$"}} if with_text else {}
+        found |= answer(int(name.removeprefix("_")), description, **text, problem=ref("Problem"))
+    return found
+
+
+def response_header(name: str, schema: Schema, description: str, *codes: int) -> OpenApiParameter:
+    return OpenApiParameter(name, schema, OpenApiParameter.HEADER, description=description, response=list(codes))

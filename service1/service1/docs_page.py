@@ -1,0 +1,53 @@
+"""`GET /docs`: the API as a page to read and to try. Swagger UI comes from a package, so no other server is asked."""
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from django.http import FileResponse, Http404
+from django.urls import URLPattern, path
+from rest_framework.request import Request
+
+from statuslog.rest import View
+
+OWN = Path(__file__).with_name("docs")
+SWAGGER_UI = Path(str(files("drf_spectacular_sidecar"))) / "static/drf_spectacular_sidecar/swagger-ui-dist"
+FILES = {
+    "index.html": (OWN, "text/html; charset=utf-8"),
+    "start.js": (OWN, "text/javascript; charset=utf-8"),
+    "swagger-ui-bundle.js": (SWAGGER_UI, "text/javascript; charset=utf-8"),
+    "swagger-ui.css": (SWAGGER_UI, "text/css; charset=utf-8"),
+}
+# Nothing that is not a file of ours, nothing written into the page itself, no frame around it. Swagger UI's icons are
+# `data:` images; its styles it sets from its script, which the policy does not concern.
+POLICY = "; ".join(
+    f"{what} {whence}"
+    for what, whence in {
+        "default-src": "'none'",
+        "script-src": "'self'",
+        "style-src": "'self'",
+        "img-src": "'self' data:",
+        "connect-src": "'self'",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }.items()
+)
+HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=3600"}
+
+
+class DocsView(View):
+    """The page, or a file that it needs."""
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)  # a browser asks for what it will get
+
+    def get(self, request: Request, name: str = "index.html") -> FileResponse:
+        if name not in FILES:
+            raise Http404("there is nothing at this path")
+        folder, content_type = FILES[name]
+        return FileResponse((folder / name).open("rb"), content_type=content_type, headers=HEADERS)
+
+
+def urls() -> list[URLPattern]:
+    return [path("docs", DocsView.as_view()), path("docs/<name>", DocsView.as_view())]
