@@ -3,13 +3,14 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema, extend_schema_view
 
 import logs.views
 import service1.docs_page
 import service1.views
 import service2.views
-from openapi.parts import Answers, answer, array, errors, ref, response_header
+from logs.query import PARAMETERS
+from openapi.parts import LINE, Answers, answer, array, errors, ref, response_header
 from statuslog import health, schema
 
 FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
@@ -53,30 +54,39 @@ extend_schema_view(
     )
 )(service2.views.StatusView)
 
-WINDOW = [
-    OpenApiParameter("format", str, enum=["text", "ndjson"], description="The form."),
-    OpenApiParameter("since", OpenApiTypes.DATETIME, description="From this time on."),
-    OpenApiParameter("until", OpenApiTypes.DATETIME, description="Before this time."),
-    OpenApiParameter("limit", {"type": "integer", "minimum": 0}, description="At most so many records."),
-]
-READ = {
-    **answer(
-        200,
-        "The records in the order of time.",
-        text={"type": "string"},
-        ndjson={"type": "string", "description": "One Record as JSON a line."},
+READ = [
+    *(OpenApiParameter(known.name, dict(known.schema), description=known.description) for known in PARAMETERS),
+    OpenApiParameter(
+        "If-None-Match",
+        {"type": "string"},
+        OpenApiParameter.HEADER,
+        description="The ETag of what is at hand already: answered with 304 while it is current.",
     ),
-    **errors(_400="A parameter has a value that it cannot have; the text names it."),
-}
+    response_header("ETag", {"type": "string"}, "For If-None-Match; none with a relative time.", 200, 304),
+]
 
 
 def read_log(more: Answers) -> Any:
     return extend_schema(
         operation_id="read_log",
         summary="Read the log",
+        description="All of it as text, or the part and in the form that is asked for. `tail` goes without `limit`, "
+        f"`order` and `cursor`; with JSON, `limit` and `tail` are 1 to {logs.views.LARGEST_PAGE}.",
         tags=["log"],
-        parameters=WINDOW,
-        responses=READ | more,
+        parameters=READ,
+        responses={
+            **answer(
+                200,
+                "The records in the order of time.",
+                text={"type": "string", "example": f"{LINE}\n"},
+                json=ref("Page"),
+                ndjson={"type": "string", "description": "One Record as JSON a line."},
+                csv={"type": "string", "description": "The names of Record's values in the first row."},
+            ),
+            304: OpenApiResponse(description="What the client has is current."),
+            **errors(_400="A parameter is unknown or wrong; the text names it, and what is allowed."),
+            **more,
+        },
     )
 
 

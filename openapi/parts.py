@@ -7,22 +7,19 @@ from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from statuslog.record import FIELDS, FORBIDDEN, LINE_PATTERN, MAX_LINE_LENGTH, REQUIRED, Record
+from statuslog.record import FIELDS, FORBIDDEN_CHARACTERS, LINE_PATTERN, MAX_LINE_LENGTH, REQUIRED, Record
 from statuslog.rest import JSON, PROBLEM
 
 TEXT = "text/plain"
 NDJSON = "application/x-ndjson"
+CSV = "text/csv"
 
 Schema = dict[str, Any]
 # What an operation answers: by status, and by the media type of one of its forms.
 Answers = dict[Any, OpenApiResponse]
 
-# Without the halves of surrogate pairs: no text carries them, and not every regular expression can name them.
-_FORBIDDEN = "".join(
-    char if char == "-" else f"\\u{ord(char):04x}" for char in FORBIDDEN.pattern[1:-1].removesuffix("\ud800-\udfff")
-)
 # Spaces of any kind, something that is none, and the rest: a line that is not blank.
-_LINE = rf"[^{_FORBIDDEN}\S]*[^{_FORBIDDEN}\s][^{_FORBIDDEN}]*"
+_LINE = rf"[^{FORBIDDEN_CHARACTERS}\S]*[^{FORBIDDEN_CHARACTERS}\s][^{FORBIDDEN_CHARACTERS}]*"
 _STATUS_LINE = LINE_PATTERN.pattern.replace("?P<", "?<")
 
 LINE = "2025-09-26T16:45:06Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes"
@@ -42,7 +39,7 @@ RECORD = {
 _VALUES: dict[Any, Schema] = {
     UUID: {"type": "string", "format": "uuid"},
     datetime: {"type": "string", "format": "date-time"},
-    str: {"type": "string", "maxLength": 255, "pattern": f"^[^{_FORBIDDEN}]*$"},
+    str: {"type": "string", "maxLength": 255, "pattern": f"^[^{FORBIDDEN_CHARACTERS}]*$"},
     float | None: {"type": ["number", "null"], "minimum": 0, "exclusiveMaximum": 2**53},
     int | None: {"type": ["integer", "null"], "minimum": 0, "maximum": 2**63 - 1},
 }
@@ -85,6 +82,12 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "StatusLines": {"type": "string", "pattern": f"^({_STATUS_LINE}\\n){{1,2}}$"},
+    "Page": _object(
+        {
+            "records": array(ref("Record")),
+            "next": {"type": ["string", "null"], "description": "The address of the next page; null behind the last."},
+        }
+    ),
     "Stored": _object({"stored": _COUNT, "known": _COUNT}),
     "Alive": _object({"alive": {"const": True}}),
     "Readiness": {
@@ -110,7 +113,7 @@ SCHEMAS: dict[str, Schema] = {
 
 def answer(code: int, description: str, **forms: Schema) -> Answers:
     """An answer in its forms, such as `text=…, json=…`."""
-    types = {"text": TEXT, "json": JSON, "ndjson": NDJSON, "problem": PROBLEM}
+    types = {"text": TEXT, "json": JSON, "ndjson": NDJSON, "csv": CSV, "problem": PROBLEM}
     return {(code, types[form]): OpenApiResponse(schema, description) for form, schema in forms.items()}
 
 

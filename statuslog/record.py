@@ -31,6 +31,12 @@ LINE_PATTERN = re.compile(
 # (https://trojansource.codes), and halves of surrogate pairs, which UTF-8 cannot carry.
 FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
+# The same as JSON Schema writes a regular expression within [], without the halves of surrogate pairs, which not every
+# program can name.
+FORBIDDEN_CHARACTERS = "".join(
+    char if char == "-" else f"\\u{ord(char):04x}" for char in FORBIDDEN.pattern[1:-1].removesuffix("\ud800-\udfff")
+)
+
 
 class RecordError(ValueError):
     """A record or a line cannot be taken; the text names what is wrong and where."""

@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from django.http import QueryDict
 
 from logs.forms import FORMS
-from statuslog.record import FORBIDDEN, MAX_LINE_LENGTH, MICROSECOND, RecordError, parse_timestamp
+from statuslog.record import FORBIDDEN, FORBIDDEN_CHARACTERS, MAX_LINE_LENGTH, MICROSECOND, RecordError, parse_timestamp
 
 FORMATS = tuple(FORMS)
 ORDERS = ("asc", "desc")
@@ -118,7 +118,8 @@ class Parameter:
 TIME = "a time with its zone, such as 2025-09-26T16:45:06.123456Z, or so long ago, such as 15m, 2h or 7d"
 NUMBER = "a whole number, 0 or more"
 LABEL = f"a text of at most {LONGEST_LABEL} characters without control characters"
-LABEL_SCHEMA = {"type": "string", "maxLength": LONGEST_LABEL}
+TEXT_SCHEMA = {"type": "string", "pattern": f"^[^{FORBIDDEN_CHARACTERS}]*$"}
+LABEL_SCHEMA = {**TEXT_SCHEMA, "maxLength": LONGEST_LABEL}
 TIME_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": r"^\d{1,9}[smhd]$"}]}
 NUMBER_SCHEMA = {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER}
 
@@ -132,7 +133,7 @@ PARAMETERS = (
         _text(MAX_LINE_LENGTH, shortest=1),
         f"a text of 1 to {MAX_LINE_LENGTH:,} characters without control characters",
         "Records with this text in their line, upper and lower case told apart.",
-        {"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH},
+        {**TEXT_SCHEMA, "minLength": 1, "maxLength": MAX_LINE_LENGTH},
     ),
     Parameter("limit", _number, NUMBER, "So many records at the most; with JSON, a page.", NUMBER_SCHEMA),
     Parameter(
