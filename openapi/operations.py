@@ -10,7 +10,7 @@ import service1.docs_page
 import service1.views
 import service2.views
 from logs.query import PARAMETERS
-from openapi.parts import LINE, Answers, answer, array, errors, ref, response_header
+from openapi.parts import LINE, NDJSON, Answers, answer, array, errors, ref, response_header
 from statuslog import health, schema
 
 FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
@@ -123,6 +123,7 @@ extend_schema_view(
         request={
             "text/plain": ref("Lines"),
             "application/x-www-form-urlencoded": {**ref("Lines"), "description": "What `curl -d` sends: the text."},
+            NDJSON: ref("RecordLines"),
             "application/json": RECORDS,
         },
         responses={

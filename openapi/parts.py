@@ -1,5 +1,6 @@
 """What the operations are put together from: JSON Schemas of what is sent, and the forms of an answer."""
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, get_type_hints
@@ -21,6 +22,11 @@ Answers = dict[Any, OpenApiResponse]
 # Spaces of any kind, something that is none, and the rest: a line that is not blank.
 _LINE = rf"[^{FORBIDDEN_CHARACTERS}\S]*[^{FORBIDDEN_CHARACTERS}\s][^{FORBIDDEN_CHARACTERS}]*"
 _STATUS_LINE = LINE_PATTERN.pattern.replace("?P<", "?<")
+
+_RECORD_LINE = (
+    r'\{"id": "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "service": "[a-z0-9]{0,9}", '
+    r'"timestamp": "20[0-9]{2}-0[1-9]-[12][0-8]T[01][0-9]:[0-5][0-9]:[0-5][0-9]Z", "line": "[a-z0-9:.,]{1,99}"\}'
+)
 
 LINE = "2025-09-26T16:45:06Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes"
 RECORD = {
@@ -74,6 +80,12 @@ SCHEMAS: dict[str, Schema] = {
         "type": "string",
         "description": f"One record a line, in UTF-8, of at most {MAX_LINE_LENGTH} characters each.",
         "pattern": f"^({_LINE}\\n)*{_LINE}\\n?$",
+    },
+    "RecordLines": {
+        "type": "string",
+        "description": "One Record as JSON a line, with its fields in any order; the pattern shows the least.",
+        "pattern": f"^({_RECORD_LINE}\\n)+$",
+        "example": json.dumps(RECORD) + "\n",
     },
     "Status": _object(
         {

@@ -1,6 +1,7 @@
 """The bodies that `POST /log` takes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import IO, Any
 
 from django.conf import settings
@@ -8,6 +9,8 @@ from rest_framework import status
 from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
+
+CHUNK = 64 * 1024
 
 
 class LengthRequired(APIException):
@@ -30,19 +33,44 @@ def check_length(request: Request) -> None:
         raise TooLarge(f"the body has {int(length):,} bytes; MAX_BODY_BYTES allows {settings.MAX_BODY_BYTES:,}")
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """A body's lines without their ends, read while they are asked for; each is a record in JSON, or else text."""
+
+    lines: Iterator[bytes]
+    of_records: bool
+
+
 class TextParser(BaseParser):
-    """The raw body. Its lines are looked at in serializers.py, which can name the wrong one."""
+    """The raw lines. They are looked at in serializers.py, which can name the wrong one."""
 
     media_type = "text/plain"
+    of_records = False
 
     def parse(  # type: ignore[override] # DRF's views take any type
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> bytes:
-        body = stream.read()
-        # A client that dies while it sends leaves half a line, which nothing else would tell from a whole one.
-        if len(body) < int((parser_context or {})["request"].META["CONTENT_LENGTH"]):
-            raise ParseError("the body is shorter than its Content-Length")
-        return body
+    ) -> Lines:
+        return Lines(_lines(stream, int((parser_context or {})["request"].META["CONTENT_LENGTH"])), self.of_records)
+
+
+def _lines(stream: IO[bytes], length: int) -> Iterator[bytes]:
+    rest = b""
+    while chunk := stream.read(CHUNK):
+        length -= len(chunk)
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+    # A client that dies while it sends leaves half a line, which nothing else would tell from a whole one.
+    if length > 0:
+        raise ParseError("the body is shorter than its Content-Length")
+    if rest:  # the last line needs no end
+        yield rest
+
+
+class NdjsonParser(TextParser):
+    """A record as JSON on each line."""
+
+    media_type = "application/x-ndjson"
+    of_records = True
 
 
 class CurlParser(TextParser):
@@ -63,4 +91,4 @@ class BoundedJSONParser(JSONParser):
             raise ParseError("JSON parse error - nested too deeply") from error
 
 
-PARSERS = (TextParser, CurlParser, BoundedJSONParser)
+PARSERS = (TextParser, CurlParser, NdjsonParser, BoundedJSONParser)

@@ -1,12 +1,15 @@
 """Between what a client posts, the record, and the row."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from logs.models import LogRecord
 from statuslog.record import FIELDS, MICROSECOND, Record, RecordError, check_line, new_id, parse_line
+
+T = TypeVar("T")
 
 
 def records_from_json(data: Any) -> list[Record]:
@@ -24,25 +27,54 @@ def records_from_json(data: Any) -> list[Record]:
     return records
 
 
-def records_from_text(body: bytes, arrival: datetime, key: UUID | None) -> list[Record]:
-    """A record for each line of a text body, standing at its arrival; raises RecordError naming the line.
+def records_from_lines(lines: Iterable[bytes]) -> list[Record]:
+    """The record that each line is as JSON; raises RecordError naming the line."""
+    return [_named(number, record_from_line, line) for number, line in enumerate(lines, start=1)]
+
+
+def records_from_text(lines: Iterable[bytes], arrival: datetime, key: UUID | None) -> list[Record]:
+    """A record for each line of text, standing at its arrival; raises RecordError naming the line.
 
     With an idempotency key the ids follow from it, so that the same body sent again is known again.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        place = body.count(b"\n", 0, error.start) + 1
-        raise RecordError(f"line {place}: not UTF-8: byte 0x{body[error.start]:02x} is wrong there") from None
-    records = []
-    for number, line in enumerate(text.removesuffix("\n").split("\n"), start=1):
-        try:
-            check_line(line)
-        except RecordError as error:
-            raise RecordError(f"line {number}: {error}") from None
+    return [
         # A microsecond apart, so that no two records of one body share a place in the log.
-        records.append(_record_of_line(line, arrival + number * MICROSECOND, _line_id(key, number)))
-    return records
+        _record_of_line(_named(number, _text, line), arrival + number * MICROSECOND, _line_id(key, number))
+        for number, line in enumerate(lines, start=1)
+    ]
+
+
+def record_from_line(line: bytes) -> Record:
+    """The record that the line is as JSON; raises RecordError."""
+    try:
+        return Record.from_json(json.loads(decode(line)))
+    except json.JSONDecodeError as error:
+        raise RecordError(f"no JSON: {error.msg} at column {error.pos + 1}") from None
+    except RecursionError:
+        raise RecordError("no JSON: nested too deeply") from None
+    except RecordError:
+        raise
+    except ValueError:
+        raise RecordError("no JSON: a number has too many digits") from None
+
+
+def decode(line: bytes) -> str:
+    """The text of the line; raises RecordError."""
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise RecordError(f"not UTF-8: byte 0x{line[error.start]:02x} is wrong there") from None
+
+
+def _named(number: int, read: Callable[[bytes], T], line: bytes) -> T:
+    try:
+        return read(line)
+    except RecordError as error:
+        raise RecordError(f"line {number}: {error}") from None
+
+
+def _text(line: bytes) -> str:
+    return check_line(decode(line))
 
 
 def _line_id(key: UUID | None, number: int) -> UUID:

@@ -19,9 +19,9 @@ from rest_framework.response import Response
 from logs import pages, readiness, writer
 from logs.forms import CSV_FORM, FORMS, JSON_FORM, TEXT_FORM, Form, as_page
 from logs.models import Edition
-from logs.parsers import PARSERS, check_length
+from logs.parsers import PARSERS, Lines, check_length
 from logs.query import Query, parse
-from logs.serializers import records_from_json, records_from_text
+from logs.serializers import records_from_json, records_from_lines, records_from_text
 from logs.writer import Post
 from statuslog.record import RecordError, parse_timestamp, show_timestamp
 from statuslog.rest import SILENCE, PlainTextRenderer, View, prefers_json, wants_json
@@ -114,11 +114,13 @@ def _post_of(request: Request) -> Post:
     """What the request wants stored; raises RecordError."""
     data = request.data
     key, fence = _idempotency_key(request), _fence(request)  # a wrong header is an error, also where it says nothing
-    if isinstance(data, bytes):
-        records = records_from_text(data, datetime.now(UTC), key)
+    if isinstance(data, Lines) and not data.of_records:
+        records = records_from_text(data.lines, datetime.now(UTC), key)
         # The same key with fewer lines would look like a repetition: the line after the last must be unknown too.
         unused = [uuid5(key, str(len(records) + 1))] if key else []
         return Post(records, by_line=True, unused=unused, fence=fence)
+    if isinstance(data, Lines):
+        return Post(records_from_lines(data.lines), fence=fence)
     return Post([] if data == [] and fence else records_from_json(data), fence=fence)
 
 

@@ -87,7 +87,7 @@ def test_a_second_transaction_cannot_begin(another: sqlite3.Connection):
 
 def test_a_reader_does_not_see_what_is_not_committed(another: sqlite3.Connection):
     with transaction.atomic():
-        LogRecord.objects.bulk_create([row_of(records_from_text(b"a", MOMENT, None)[0], MOMENT)])
+        LogRecord.objects.bulk_create([row_of(records_from_text([b"a"], MOMENT, None)[0], MOMENT)])
         assert another.execute("SELECT count(*) FROM logs_logrecord").fetchone() == (0,)
     assert another.execute("SELECT count(*) FROM logs_logrecord").fetchone() == (1,)
 
@@ -95,18 +95,18 @@ def test_a_reader_does_not_see_what_is_not_committed(another: sqlite3.Connection
 def test_a_writer_that_does_not_win_the_lock_is_busy(another: sqlite3.Connection):
     another.execute("BEGIN IMMEDIATE")
     with pytest.raises(writer.Busy):
-        writer.store(Post(records_from_text(b"a", MOMENT, None)))
+        writer.store(Post(records_from_text([b"a"], MOMENT, None)))
     another.execute("ROLLBACK")
     assert pragma("busy_timeout") == 20_000  # its own short patience was for that one time
-    assert writer.store(Post(records_from_text(b"a", MOMENT, None))) == 1
+    assert writer.store(Post(records_from_text([b"a"], MOMENT, None))) == 1
 
 
 def test_the_gate_lets_one_transaction_in_at_a_time():
     with file().with_name(f"{file().name}.lock").open("a") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)  # another process is in its transaction
         with pytest.raises(writer.Busy, match="its turn did not come"):
-            writer.store(Post(records_from_text(b"a", MOMENT, None)))
-    assert writer.store(Post(records_from_text(b"a", MOMENT, None))) == 1
+            writer.store(Post(records_from_text([b"a"], MOMENT, None)))
+    assert writer.store(Post(records_from_text([b"a"], MOMENT, None))) == 1
 
 
 def test_the_gate_is_open_again_after_an_error():
@@ -119,7 +119,7 @@ def test_the_gate_is_open_again_after_an_error():
 def test_a_writer_waits_a_little_for_the_lock(another: sqlite3.Connection):
     another.execute("BEGIN IMMEDIATE")
     threading.Timer(0.2, another.rollback).start()
-    assert writer.store(Post(records_from_text(b"a", MOMENT, None))) == 1
+    assert writer.store(Post(records_from_text([b"a"], MOMENT, None))) == 1
 
 
 def test_migrate_sets_the_write_ahead_log(another: sqlite3.Connection):

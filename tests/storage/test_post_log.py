@@ -1,20 +1,27 @@
 """`POST /log`."""
 
+import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
+from django.test import RequestFactory
 from pytest_django import Settings
+from rest_framework.exceptions import ParseError
 
 from logs import readiness
 from logs.models import LogRecord
+from logs.parsers import PARSERS, Lines
 from statuslog.record import Record
+from tests.processes import ROOT
 from tests.storage.conftest import MOMENT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("storage.urls")]
 
 JSON = "application/json"
+NDJSON = "application/x-ndjson"
 LINE = "2025-09-26T16:45:06Z: uptime 8.907 hours, free disk in root: 36207.60 MBytes"
 
 
@@ -200,6 +207,93 @@ def test_one_wrong_record_of_a_list_is_named_and_nothing_is_stored(post, lines, 
     assert response.status_code == 400
     assert response.text == "record 2: field 'line': character U+000A at column 2 is not allowed\n"
     assert lines() == []
+
+
+# NDJSON
+
+
+def ndjson(*records: object) -> str:
+    return "".join(f"{json.dumps(record)}\n" for record in records)
+
+
+def test_a_record_a_line(post, client, record: Record):
+    body = ndjson(*many(record, 3))
+    response = post(body, NDJSON)
+    assert (response.status_code, response.text) == (201, "stored 3, known already 0\n")
+    stored = b"".join(client.get("/log?format=ndjson").streaming_content).decode()
+    assert [json.loads(line)["id"] for line in stored.splitlines()] == [str(UUID(int=n)) for n in range(3)]
+    again = post(stored.removesuffix("\n"), NDJSON)  # the last line needs no end
+    assert (again.status_code, again.text) == (200, "stored 0, known already 3\n")
+
+
+def test_one_of_them_with_another_content_is_a_conflict(post, lines, record: Record):
+    first, second = many(record, 2)
+    post(ndjson(first), NDJSON)
+    response = post(ndjson(second, {**first, "line": "other"}), NDJSON)
+    assert response.status_code == 409
+    assert str(first["id"]) in response.text
+    assert lines() == [record.line]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "reason"),
+    [
+        ("", "no JSON: Expecting value at column 1"),
+        ("a line", "no JSON: Expecting value at column 1"),
+        ("[]", "a record must be a JSON object"),
+        ("{}", "field 'id' is missing"),
+        ("[" * 10_000, "no JSON: nested too deeply"),
+        ("9" * 5000, "no JSON: a number has too many digits"),
+        ("\xff", "no JSON: Expecting value at column 1"),
+        ('{"disk_free_bytes": NaN}', "field 'id' is missing"),
+    ],
+)
+def test_a_wrong_one_is_named_by_its_line_and_nothing_is_stored(post, lines, record: Record, wrong: str, reason: str):
+    response = post(ndjson(record.to_json()) + f"{wrong}\n", NDJSON)
+    assert (response.status_code, response.text) == (400, f"line 2: {reason}\n")
+    assert lines() == []
+
+
+def test_what_the_document_shows_is_taken(post):
+    schemas = json.loads((ROOT / "storage/storage/openapi.json").read_text())["components"]["schemas"]
+    example, pattern = schemas["RecordLines"]["example"], schemas["RecordLines"]["pattern"]
+    least = ndjson({"id": str(uuid4()), "service": "", "timestamp": "2025-09-26T16:45:06Z", "line": "a"})
+    assert re.search(pattern, least)
+    assert post(example + least, NDJSON).text == "stored 2, known already 0\n"
+
+
+class Trickle(io.BytesIO):
+    """Gives as little at a time as a socket may, and remembers how much it was asked for."""
+
+    largest = 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        assert size is not None
+        assert size > 0, "all at once"
+        self.largest = max(self.largest, size)
+        return super().read(min(size, 10))
+
+
+def lines_of(stream: io.BytesIO, content_type: str, length: int) -> list[bytes]:
+    request = RequestFactory().post("/log", b"x" * length, content_type)
+    (parser,) = (parser for parser in PARSERS if parser.media_type == content_type)
+    found = parser().parse(stream, content_type, {"request": request})
+    assert isinstance(found, Lines)
+    return list(found.lines)
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", NDJSON])
+def test_a_body_is_read_piece_by_piece(record: Record, content_type: str):
+    body = ndjson(*many(record, 20)).encode()
+    stream = Trickle(body)
+    assert lines_of(stream, content_type, len(body)) == body.splitlines()
+    assert stream.largest <= 64 * 1024
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", NDJSON])
+def test_a_body_that_ends_too_soon_is_refused(content_type: str):
+    with pytest.raises(ParseError, match="shorter than its Content-Length"):
+        lines_of(Trickle(b"a line\nand half an"), content_type, 30)
 
 
 # Idempotency-Key
