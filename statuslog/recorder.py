@@ -199,6 +199,9 @@ class Recorder:
             started = time.monotonic()
             self.storage.set_fence(file.new_time(self.now()), timeout)
             found = self.storage.records(file.behind.since, count, timeout - (time.monotonic() - started))
+            while len(found) == count and found[0].timestamp == found[-1].timestamp:
+                count *= 4  # more of one time than fit on a page: imported lines know whole seconds only
+                found = self.storage.records(file.behind.since, count, timeout - (time.monotonic() - started))
             file.catch_up([(made.timestamp, made.line) for made in _whole_times(found, count)])
             if len(found) < count:
                 file.catch_up([])
@@ -212,6 +215,6 @@ class Recorder:
 
 def _whole_times(found: Sequence[Record], count: int) -> Sequence[Record]:
     """Without the last ones of a full page of `count`, as more records of their time may follow on the next."""
-    if len(found) < count or found[0].timestamp == found[-1].timestamp:
+    if len(found) < count:
         return found
     return [made for made in found if made.timestamp < found[-1].timestamp]

@@ -1,15 +1,17 @@
 """What the stores could not take is brought to them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from statuslog import delivery
 from statuslog.delivery import Delivery
-from statuslog.record import Record
+from statuslog.record import MICROSECOND, Record, new_id
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageError
+from statuslog.vstorage import EPOCH
 from tests.in_memory import OutboxInMemory, StorageInMemory
 
 
@@ -52,6 +54,19 @@ def test_it_empties_the_outbox_oldest_first_in_bounded_batches(
     assert [record for batch in storage.batches for record in batch] == kept
     assert max(len(batch) for batch in storage.batches) == delivery.BATCH
     assert outbox.is_empty()
+    assert file.read_text().splitlines() == storage.lines
+
+
+def test_more_records_of_one_time_than_a_page_holds(
+    courier: Delivery, own: Recorder, storage: StorageInMemory, file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(delivery, "CATCH_UP_RECORDS", 2)
+    first = own.keep().record
+    same = [replace(first, id=new_id(), line=f"imported {number}") for number in range(20)]
+    storage.batches += [same, [replace(first, id=new_id(), timestamp=first.timestamp + MICROSECOND)]]
+    with own.vstorage.locked(1) as locked:
+        locked.fall_behind(EPOCH)
+    assert courier.deliver()
     assert file.read_text().splitlines() == storage.lines
 
 
