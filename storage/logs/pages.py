@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet, TextField
+from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from logs.forms import LINE, Form, Row, moment
 from logs.models import LogRecord
+from logs.places import Stretch
 from logs.query import Place, Query
 
 PAGE = 4000  # rows of a query at the most
@@ -83,10 +84,12 @@ def read(
     """
     backwards = backwards or query.order == "desc"
     wanted = _wanted(query, columns, newest, backwards)
+    stretch = Stretch(query.since, query.until)
     left, size = limit, FIRST_PAGE
     while left != 0:
         size = min(size, PAGE) if left is None or query.contains else min(size, PAGE, left)
-        rows = _raw(wanted.filter(_behind(behind, backwards))[:size])
+        part = stretch.beyond(behind, newest_first=backwards) if behind else stretch
+        rows = _raw(wanted.filter(part.condition)[:size])
         if not rows:
             return
         behind = _place(rows[-1], newest)
@@ -121,24 +124,10 @@ def _wanted(query: Query, columns: Sequence[str], newest: int, backwards: bool) 
         .order_by(*order)
         .values_list("moment", "row", *columns)
     )
-    if query.since is not None:
-        rows = rows.filter(timestamp__gte=query.since)
-    if query.until is not None:
-        rows = rows.filter(timestamp__lt=query.until)
     for name in ("service", "instance"):
         if (value := getattr(query, name)) is not None:
             rows = rows.filter(**{name: value})
     return rows
-
-
-def _behind(place: Place | None, backwards: bool) -> Q:
-    if place is None:
-        return Q()
-    timestamp, row = place.timestamp, place.row
-    # The first condition follows from the second; with it SQLite searches the index instead of scanning it.
-    if backwards:
-        return Q(timestamp__lte=timestamp) & (Q(timestamp__lt=timestamp) | Q(arrival__lt=row))
-    return Q(timestamp__gte=timestamp) & (Q(timestamp__gt=timestamp) | Q(arrival__gt=row))
 
 
 def _place(row: Row, newest: int) -> Place:
