@@ -2,7 +2,7 @@
 database has them: Django's conversions take several times as long as the reading."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -43,7 +43,12 @@ def as_text(rows: Sequence[Row]) -> str:
 
 def as_ndjson(rows: Sequence[Row]) -> str:
     """The record of each row as JSON, one a line."""
-    return "".join([f"{json.dumps(record.to_json())}\n" for record in records(rows)])
+    return lines(records(rows))
+
+
+def lines(records: Iterable[Record]) -> str:
+    """The records as JSON, one a line."""
+    return "".join([f"{json.dumps(record.to_json())}\n" for record in records])
 
 
 def as_csv(rows: Sequence[Row]) -> str:

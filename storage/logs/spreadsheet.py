@@ -11,8 +11,6 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from logs.models import LogRecord
-from logs.serializers import record_of
 from statuslog.record import FIELDS, Record
 
 MEDIA_TYPE = "text/csv; charset=utf-8; header=present"
@@ -23,11 +21,6 @@ FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 def header() -> str:
     """The names of the columns: the fields of a record."""
     return _written([FIELDS])
-
-
-def as_csv(rows: Sequence[LogRecord]) -> str:
-    """The record of each row, one a line."""
-    return written(record_of(row) for row in rows)
 
 
 def written(records: Iterable[Record]) -> str:

@@ -1,5 +1,6 @@
 """The admin, as somebody sees it who looks into the log."""
 
+import csv
 import re
 from urllib.parse import urlsplit
 
@@ -28,7 +29,7 @@ def test_the_root_of_the_port_leads_to_the_log_in(stranger: Watched):
 
 def test_the_first_page_names_the_log(admin: Watched):
     admin.page.goto(f"{admin.address}/admin/")
-    assert admin.page.get_by_role("link", name="Records").is_visible()
+    assert admin.page.get_by_role("link", name="Records", exact=True).is_visible()
     assert admin.page.get_by_role("link", name="Add", exact=True).count() == 2  # of users and groups
     admin.screenshot("index")
 
@@ -77,15 +78,57 @@ def test_down_the_date_hierarchy(admin: Watched):
 
 def test_the_next_page(admin: Watched):
     first = admin.column("line")
-    admin.follow(admin.page.locator(".paginator").get_by_role("link", name="2", exact=True))
+    admin.follow(admin.page.locator(".paginator").get_by_role("link", name="Older", exact=True))
     assert len(first) == 50
     assert admin.column("line") == [record(number).line for number in range(50, 100)]
+    admin.follow(admin.page.locator(".paginator").get_by_role("link", name="Newer", exact=True))
+    assert admin.column("line") == first
 
 
-def test_order_by_free_disk(admin: Watched):
-    admin.follow(admin.page.locator("#result_list th.column-free_disk a").first)
-    shown = [float(text.replace(",", "")) for text in admin.column("free_disk") if text != "unknown"]
-    assert shown == sorted(shown)
+def test_the_oldest_first(admin: Watched):
+    admin.follow(admin.page.locator("#result_list th.column-moment .text a"))
+    assert admin.column("moment") == sorted(admin.column("moment"))
+    assert admin.column("service")[0] == "posted"
+
+
+def exported(admin: Watched, form: str) -> list[str]:
+    """The lines of the file that the action makes of what is chosen."""
+    admin.page.select_option("[name=action]", label=f"Export as {form}")
+    with admin.page.expect_download() as download:
+        admin.page.get_by_role("button", name="Go").click()
+    return download.value.path().read_text().splitlines()
+
+
+def test_export_of_two_records(admin: Watched):
+    for number in (0, 2):
+        admin.page.locator(".action-select").nth(number).check()
+    rows = csv.DictReader(exported(admin, "CSV"))
+    assert [row["line"] for row in rows] == [record(2).line, record(0).line]
+
+
+def test_export_of_all_that_match(admin: Watched):
+    admin.follow(admin.page.locator("#changelist-filter").get_by_role("link", name="service2"))
+    admin.page.locator("#action-toggle").check()
+    admin.page.get_by_role("button", name="Select all that match").click()
+    admin.screenshot("all-selected")
+    assert len(exported(admin, "NDJSON")) == 150
+
+
+def test_from_record_to_record(admin: Watched):
+    admin.open_first()
+    for service, number in (("the log", 1), ("service2", 3)):
+        neighbours = admin.page.get_by_role("navigation", name=f"Neighbours in {service}")
+        admin.follow(neighbours.get_by_role("link", name="Earlier"))
+        assert record(number).line in admin.page.locator("#content").inner_text()
+    admin.follow(admin.page.get_by_role("link", name="Show in the list"))
+    assert admin.column("line")[0] == record(3).line
+
+
+def test_the_summary(admin: Watched):
+    admin.page.goto(f"{admin.address}/admin/")
+    rows = admin.page.locator("#summary tbody tr").all_inner_texts()
+    assert [row.split()[0] for row in rows] == ["posted", "service1", "service2"]
+    assert record(0).line in rows[1]
 
 
 def test_a_record_s_page_is_for_reading_only(admin: Watched):
@@ -102,7 +145,8 @@ def test_a_record_s_page_is_for_reading_only(admin: Watched):
 
 
 def test_the_list_has_nothing_to_add_or_delete_with(admin: Watched):
-    assert admin.page.locator("#content :is(.addlink, .object-tools a, [name=action], .action-checkbox)").count() == 0
+    assert admin.page.locator("#content :is(.addlink, .object-tools a)").count() == 0
+    assert admin.page.locator("[name=action] option").all_inner_texts()[1:] == ["Export as CSV", "Export as NDJSON"]
 
 
 @pytest.mark.parametrize("page", ["add/", "1/delete/"])
@@ -148,8 +192,11 @@ def test_the_pages_in_the_dark_and_on_a_small_screen(admin: Watched):
     admin.page.emulate_media(color_scheme="dark")
     admin.open("")
     admin.screenshot("dark")
-    admin.page.set_viewport_size({"width": 400, "height": 800})
-    admin.screenshot("small")
+    admin.page.set_viewport_size({"width": 360, "height": 800})
+    for name, path in {"list": "", "strange": "?service=posted", "record": "1/change/", "summary": "../../"}.items():
+        admin.open(path)
+        assert admin.page.evaluate("document.documentElement.scrollWidth") <= 360
+        admin.screenshot(f"small-{name}")
     assert admin.wrong == []
 
 

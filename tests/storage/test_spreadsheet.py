@@ -7,21 +7,19 @@ from uuid import UUID
 import pytest
 
 from logs import spreadsheet
-from logs.models import LogRecord
-from logs.serializers import row_of
 from statuslog.record import FIELDS, Record
 from tests.storage.conftest import MOMENT
 
 
 def cells(**values: str) -> dict[str, str]:
     """What a program that reads CSV makes of one record."""
-    row = LogRecord(record_id=UUID(int=1), timestamp=MOMENT, received_at=MOMENT, **values)
-    [found] = csv.DictReader(io.StringIO(spreadsheet.header() + spreadsheet.as_csv([row])))
+    record = Record(id=UUID(int=1), timestamp=MOMENT, **{"service": "", **values})  # type: ignore[arg-type]
+    [found] = csv.DictReader(io.StringIO(spreadsheet.header() + spreadsheet.written([record])))
     return found
 
 
 def test_every_field_of_a_record_has_its_column(record: Record):
-    text = spreadsheet.header() + spreadsheet.as_csv([row_of(record, MOMENT)])
+    text = spreadsheet.header() + spreadsheet.written([record])
     [found] = csv.DictReader(io.StringIO(text))
     assert list(found) == list(FIELDS)
     assert found == {name: str(value) for name, value in record.to_json().items()}
