@@ -62,6 +62,14 @@ class _DeadlineSocket(socket.socket):
 class _Connection(HTTPConnection):
     deadline: _DeadlineSocket  # `sock` is None as soon as the peer has said "Connection: close"
 
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if self.sock is None:
+            self.connect()
+        # Head and body leave together: they are two writes, and the peer would wake up for each.
+        self.deadline.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        super().request(*args, **kwargs)
+        self.deadline.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
     def _new_conn(self) -> socket.socket:
         plain = super()._new_conn()
         timeout = plain.gettimeout()

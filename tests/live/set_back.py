@@ -20,5 +20,5 @@ class Moved(datetime):
         return datetime.now(tz) + timedelta(seconds=float(CLOCK.read_text()))
 
 
-recorder.datetime = Moved  # type: ignore[attr-defined,misc]
+recorder.datetime = Moved  # type: ignore[attr-defined]
 application = import_module(f"{os.environ['CLOCKED']}.wsgi").application
