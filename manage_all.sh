@@ -201,6 +201,27 @@ cmd_verify() {
     esac
 }
 
+## import [--docker | --local] FILE|-
+##   Bring the lines of an older log (a vstorage, or records as NDJSON) into both stores, each at its own time, from
+##   FILE or from what is piped in, while the system runs. Lines that the log has already are left alone, so it can
+##   be repeated, and goes on where it was stopped. Lines of another form are named and left out; the exit code is 1.
+cmd_import() {
+    take_mode "$@"
+    ((${#REST[@]} == 1)) || usage_error "import takes one FILE, or - for what is piped in"
+    local file=${REST[0]} options=() code=0
+    if [[ $file != - ]]; then
+        [[ $file == /* ]] || file=$CALLED_FROM/$file
+        [[ ! -d $file && -r $file ]] || die "cannot read $file; nothing was imported"
+        exec <"$file"
+        options+=(--size "$(stat --dereference --format %s -- "$file")")
+    fi
+    [[ ! -t 2 ]] || options+=(--progress)
+    [[ $MODE == docker ]] || manage storage migrate --verbosity 0 </dev/null # before the first start there is no log
+    manage storage import_log "${options[@]}" || code=$?
+    follow_log </dev/null
+    return "$code"
+}
+
 ## backup [--docker | --local] [--force] FILE
 ##   Write a checked copy of the log's database, the admin's users included, to FILE, while the system runs. A FILE
 ##   that exists is replaced only with --force.
@@ -269,7 +290,9 @@ follow_log() {
         echo "vstorage follows when the services run"
         return
     fi
-    manage service1 verify --repair
+    local options=()
+    [[ ! -t 2 ]] || options+=(--progress)
+    manage service1 verify --repair "${options[@]}"
 }
 
 # for_each_outbox ARGUMENT...: manage.py of each service that has one

@@ -34,16 +34,23 @@ def _no_progress(done: int, size: int) -> None:
     pass
 
 
-def follow(recorder: Recorder, folder: Path, progress: Progress = _no_progress, *, patience: float = 0.0) -> bool:
-    """Write vstorage anew if the log is of another edition; True if it was. Raises RewriteError.
+def follow(
+    recorder: Recorder,
+    folder: Path,
+    progress: Progress = _no_progress,
+    *,
+    patience: float = 0.0,
+    always: bool = False,
+) -> bool:
+    """Write vstorage anew if the log is of another edition, or `always`; True if it was. Raises RewriteError.
 
     `folder` must have room for a copy of the log. Of several who want to, one does it; the others wait for so long.
     """
     try:
-        if _is_followed(recorder):
+        if not always and _is_followed(recorder):
             return False
         with recorder.vstorage.rewriting(patience):
-            if _is_followed(recorder):
+            if not always and _is_followed(recorder):
                 return False  # another one has done it
             _rewrite(recorder, folder, progress)
         _catch_up(recorder)

@@ -1,22 +1,17 @@
-"""Comparing the two stores, and making vstorage the log's copy again. Memory does not grow with them."""
+"""Comparing the two stores. Memory does not grow with them."""
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from statuslog.delivery import CATCH_UP_RECORDS, CATCH_UP_TIMEOUT
 from statuslog.peer import CHUNK, PeerError, stream
 from statuslog.record import MICROSECOND, parse_line, show_timestamp
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageClient
-from statuslog.vstorage import EPOCH
 
 LOCK_TIMEOUT = 2.0
 LOG_TIMEOUT = 30.0
-TRIES = 20
-PAUSE = 0.05  # seconds, longer with each failure
 SHOWN = 300
 END = b"(the end)"
 
@@ -50,9 +45,10 @@ def compare(recorder: Recorder, progress: Progress) -> int | Difference:
     """
     with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
         file.need_empty_outboxes()
-        size, newest = file.size, file.newest
+        # Not the newest record's time: what was imported, or posted past the services, can be newer than that.
+        size, until = file.size, file.new_time(recorder.now()) + MICROSECOND
     try:
-        log = _log(recorder.storage, newest)
+        log = _log(recorder.storage, until)
         return _first_difference(log, _file(recorder.vstorage.path, size), lambda done: progress(done, size))
     except PeerError as error:
         raise VerifyError(f"storage: {error}") from error
@@ -60,29 +56,8 @@ def compare(recorder: Recorder, progress: Progress) -> int | Difference:
         raise VerifyError(f"{recorder.vstorage.path}: {error.strerror}") from error
 
 
-def repair(recorder: Recorder, found: Difference, progress: Progress) -> None:
-    """Make vstorage the copy of the log from the difference on; raises VerifyError.
-
-    The file is cut back and written anew page by page, in place, as a bind mount would not follow to another
-    file: whoever reads it meanwhile sees whole lines, the first so many of the log.
-    """
-    with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
-        file.fall_behind(since=None, end=min(found.offset, file.size))
-    behind, failed = True, 0
-    while behind:
-        with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
-            written = recorder.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
-            behind = file.behind is not None
-            progress(file.size, max(file.size, found.offset))
-        failed = 0 if written else failed + 1
-        if failed > TRIES:
-            raise VerifyError("vstorage cannot be written, or storage not be read; the services go on trying")
-        time.sleep(failed * PAUSE)
-
-
-def _log(storage: StorageClient, newest: datetime) -> Iterator[bytes]:
-    # A new file in the old one's place knows of no time.
-    query = "" if newest == EPOCH else f"until={show_timestamp(newest + MICROSECOND)}"
+def _log(storage: StorageClient, until: datetime) -> Iterator[bytes]:
+    query = f"until={show_timestamp(until)}"
     with storage.log("GET", query, {"Accept-Encoding": "identity"}, LOG_TIMEOUT) as response:
         if response.status_code != 200:
             raise PeerError(f"GET /log was answered with {response.status_code}")

@@ -1,6 +1,6 @@
 """The one place that adds to the log: posts that come together are committed together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -111,17 +111,22 @@ def _known(posts: Sequence[Post]) -> dict[UUID, Record]:
 # The three questions of every POST are put by hand: to put them into words Django takes ten times as long as SQLite
 # to answer them, half of a whole POST.
 _COLUMNS = ["record_id" if name == "id" else name for name in FIELDS] + ["received_at"]
-_INSERT = f"INSERT INTO logs_logrecord ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608
+INSERT = f"INSERT INTO logs_logrecord ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608
 
 
 def _insert(records: Sequence[Record], received_at: datetime) -> None:
-    received = _value(received_at)
-    rows = [(*(_value(getattr(record, name)) for name in FIELDS), received) for record in records]
+    rows = rows_of(records, received_at)
     with connection.cursor() as cursor:
-        cursor.executemany(_INSERT, rows)
+        cursor.executemany(INSERT, rows)
 
 
-def _value(value: Any) -> Any:
+def rows_of(records: Iterable[Record], received_at: datetime) -> list[tuple[Any, ...]]:
+    """The values of INSERT for each record, as the database takes them."""
+    received = value_of(received_at)
+    return [(*(value_of(getattr(record, name)) for name in FIELDS), received) for record in records]
+
+
+def value_of(value: Any) -> Any:
     """The value as the database takes it."""
     if isinstance(value, UUID):
         return value if connection.features.has_native_uuid_field else value.hex
@@ -132,7 +137,7 @@ def _value(value: Any) -> Any:
 
 def _exist(ids: Sequence[UUID]) -> bool:
     """Whether a record with one of the ids is stored. Hardly ever one is, so this is asked first."""
-    values = [_value(record_id) for record_id in ids]
+    values = [value_of(record_id) for record_id in ids]
     places = ", ".join(["%s"] * len(values))
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT 1 FROM logs_logrecord WHERE record_id IN ({places}) LIMIT 1", values)  # noqa: S608

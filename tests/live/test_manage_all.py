@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 
 COMMANDS = {
     *("help", "setup", "run", "up", "down", "status", "logs", "migrate", "makemigrations"),
-    *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "test", "bench", "lint"),
+    *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "import", "test", "bench", "lint"),
 }
 
 

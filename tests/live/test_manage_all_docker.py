@@ -105,6 +105,24 @@ def test_backup_and_restore(stack: LocalSystem):
     assert "nothing was restored" in stack("restore", "--yes", "junk").stderr
 
 
+def test_import(stack: LocalSystem):
+    requests.get(f"{stack.public}/status", timeout=10)
+    before = requests.get(f"{stack.public}/log", timeout=10).text
+    older = "".join(
+        f"2025-09-26T16:{n // 60:02}:{n % 60:02}Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes\n"
+        for n in range(100)
+    )
+    (stack.folder / "older").write_text(older)
+    done = stack("import", "older")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "stored 100, known already 0, rejected 0\n" in done.stdout
+    assert requests.get(f"{stack.public}/log", timeout=10).text == older + before == stack.vstorage.read_text()
+    again = stack("import", "-", stdin=older + "hello\n")
+    assert again.returncode == 1
+    assert "stored 0, known already 100, rejected 1\n" in again.stdout
+    assert "line 101: it is not the line of a status record" in again.stderr
+
+
 def test_an_argument_is_handed_on(stack: LocalSystem):
     assert stack("up", "--no-such-option").returncode != 0
     assert stack("down", "--no-such-option").returncode != 0
