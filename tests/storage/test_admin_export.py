@@ -86,6 +86,15 @@ def test_a_large_export_is_read_page_by_page(admin: Client):
     assert len(pages) == 4
 
 
+def test_a_text_is_looked_for_in_a_bounded_part_a_query(admin: Client):
+    rows = [keep(number) for number in range(30)]
+    with CaptureQueriesContext(connection) as queries:
+        assert lines(admin, rows[0], every=True, query="?q=nothing") == []
+    looked = [query["sql"] for query in queries if "nothing" in query["sql"] and query["sql"].endswith("LIMIT 3")]
+    assert len(looked) == 5
+    assert all("<=" in sql.partition("WHERE")[2].replace('"row" <=', "") for sql in looked[:-1])
+
+
 def test_what_comes_meanwhile_is_not_waited_for(admin: Client):
     row = keep(0)
     answer: Any = admin.post(

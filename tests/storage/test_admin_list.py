@@ -11,6 +11,7 @@ from django.test import Client
 from logs import changelist
 from logs.admin import LogRecordAdmin
 from logs.models import LogRecord
+from logs.query import Place
 from tests.storage.conftest import MOMENT
 
 pytestmark = pytest.mark.django_db
@@ -180,6 +181,22 @@ def test_a_search_for_a_text_ends_somewhere_and_says_so(admin: Client):
     page.follow("Older")
     assert page.lines() == [1, 0]
     assert "No more lines or instances with “needle”" in page.page.text
+
+
+def test_back_to_what_was_found_last_of_all_that_was_looked_through(admin: Client):
+    for number in range(20):
+        keep(number, line=f"needle {number}" if number == 6 else f"hay {number}")
+    page = List(admin, "?q=needle")
+    assert page.walk("Older") == [6]
+    page.follow("Newer")
+    assert page.lines() == [6]
+
+
+def test_no_place_leads_out_of_the_chosen_time(admin: Client):
+    for number in range(12):
+        keep(number)
+    later = Place(MOMENT + timedelta(days=1), 1, 0)
+    assert List(admin, f"?timestamp__lt=2025-09-26+17:00:00%2B00:00&p=after:{later}").lines() == [3, 2, 1, 0]
 
 
 def test_a_text_is_looked_for_in_the_chosen_time(admin: Client):
