@@ -295,6 +295,22 @@ follow_log() {
     manage service1 verify --repair "${options[@]}"
 }
 
+## prune [--docker | --local] (--older-than 90d | --keep-last N | --max-bytes 1G) [--dry-run] [--yes]
+##   Remove the oldest records from the log, while the system runs: those older than so many m(inutes), h, d or w; all
+##   but the last N; or so many that the others' lines have no more bytes than that (K, M, G). vstorage follows, and
+##   the space is given back. --dry-run only says what would go. Asks first, unless --yes is given.
+cmd_prune() {
+    take_mode "$@"
+    if [[ " ${REST[*]} " != *" --dry-run "* ]]; then
+        [[ " ${REST[*]} " == *" --yes "* || -t 0 ]] ||
+            usage_error "prune asks first, and there is no terminal to ask on: say prune --yes"
+    fi
+    [[ $MODE == docker ]] || manage storage migrate --verbosity 0 # before the first start there is no log
+    [[ ! -t 2 ]] || REST+=(--progress)
+    manage storage prune "${REST[@]}"
+    [[ " ${REST[*]} " == *" --dry-run "* ]] || follow_log
+}
+
 # for_each_outbox ARGUMENT...: manage.py of each service that has one
 for_each_outbox() {
     manage service1 "$@"

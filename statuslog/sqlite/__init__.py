@@ -59,6 +59,14 @@ def check_file(file: Path) -> None:
         raise SqliteError(f"{file}: a database of another program; move it away to begin anew")
 
 
+def set_auto_vacuum(connection: Any) -> None:
+    """Let the file be made smaller a few pages at a time, which needs a database that has no table yet, or a VACUUM
+    of this connection: that writes all of it anew, and nobody else may write meanwhile."""
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA auto_vacuum=INCREMENTAL")
+
+
 def set_write_ahead_log(connection: Any) -> None:
     """Let readers and a writer work at the same time; it stays with the file, so once at migrate is enough.
 

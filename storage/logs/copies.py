@@ -75,6 +75,9 @@ def make_ready(file: Path) -> int:
     migrate(file)
     with closing(_open(file)) as database:
         database.execute("DELETE FROM logs_fence")  # of another time, and perhaps of another clock
+        if database.execute("PRAGMA auto_vacuum").fetchone() == (0,):  # made before prune could give space back
+            database.execute("PRAGMA auto_vacuum=INCREMENTAL")
+            database.execute("VACUUM")
         return _count(database)
 
 

@@ -1,5 +1,7 @@
 """The log's rows."""
 
+from datetime import datetime
+
 from django.db import models
 
 
@@ -42,6 +44,8 @@ class Edition(models.Model):
     """
 
     number = models.PositiveBigIntegerField(default=0)
+    # While a prune deletes: what is older counts as gone already (pruning.py).
+    pruned_before = models.DateTimeField(null=True)
 
     def __str__(self) -> str:
         return str(self.number)
@@ -51,9 +55,16 @@ class Edition(models.Model):
         return cls.objects.values_list("number", flat=True).first() or 0
 
     @classmethod
-    def begin(cls) -> None:
+    def log_begins(cls) -> datetime | None:
+        """The time that the log begins at, if it is pruned now: rows before are still to be deleted."""
+        return cls.objects.values_list("pruned_before", flat=True).first()
+
+    @classmethod
+    def begin(cls, pruned_before: datetime | None = None) -> None:
         """Begin a new edition, in the transaction that changes the log's past or right after the last of them."""
-        cls.objects.update_or_create(pk=1, defaults={"number": cls.current() + 1})
+        times = [time for time in (cls.log_begins(), pruned_before) if time is not None]
+        values = {"number": cls.current() + 1, "pruned_before": max(times, default=None)}
+        cls.objects.update_or_create(pk=1, defaults=values)
 
 
 class Fence(models.Model):

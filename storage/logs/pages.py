@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
@@ -15,7 +16,7 @@ from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet, Te
 from django.db.models.functions import Cast
 
 from logs.forms import LINE, Form, Row, moment
-from logs.models import LogRecord
+from logs.models import Edition, LogRecord
 from logs.places import Stretch
 from logs.query import Place, Query
 
@@ -27,25 +28,28 @@ SEARCH_SECONDS = 1.0  # after which a JSON page ends, however little it has foun
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the log holds, without looking at it: the last arrival, and a text that is another one when records
-    have come or gone."""
+    """What the log holds, without looking at it: the last arrival, a text that is another one when records have
+    come or gone, and the time that it begins at if it is being pruned."""
 
     newest: int
     tag: str
+    begins: datetime | None = None
 
 
 def state() -> State:
     """The log's state now.
 
     Records come with a higher `row`, and go from the log's beginning or all at once, so its last arrival and its
-    first record tell. With their ids, as a log that was restored from a backup counts its rows again.
+    first record tell; with the edition, as a prune hides them first, and a log that was restored counts its rows again.
     """
+    edition, begins = Edition.objects.values_list("number", "pruned_before").first() or (0, None)
     ends = [
         row
         for order in (("-row",), ("timestamp", "row"))
         for row in _raw(LogRecord.objects.order_by(*order).values_list("row", "record_id")[:1])
     ]
-    return State(ends[0][0] if ends else 0, hashlib.blake2s(repr(ends).encode(), digest_size=12).hexdigest())
+    told = repr((ends, edition)).encode()
+    return State(ends[0][0] if ends else 0, hashlib.blake2s(told, digest_size=12).hexdigest(), begins)
 
 
 def stream(query: Query, form: Form, newest: int) -> Iterator[bytes]:

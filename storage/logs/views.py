@@ -1,5 +1,6 @@
 """`GET /log` and `POST /log`."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
@@ -73,6 +74,8 @@ class LogView(View):
         except RecordError as error:
             raise ValidationError(str(error)) from error
         state = pages.state()
+        if state.begins:
+            query = replace(query, since=max(state.begins, query.since or state.begins))
         newest = query.cursor.newest if query.cursor else state.newest  # the same for all pages
         response: HttpResponseBase
         tag = f'W/"{state.tag}-{form.name}"'

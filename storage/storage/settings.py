@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import django
 
+from logs.limits import Limits
 from statuslog import defaults, env, sqlite
 
 SERVICE = "storage"
@@ -20,6 +21,8 @@ ADMIN_PORT = env.integer("ADMIN_PORT", 8200, minimum=1)
 MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 2**20, minimum=1)
 # Kept free, so that reading, deleting and SQLite's own recovery still work when the disk has filled up.
 MIN_FREE_BYTES = env.integer("MIN_FREE_BYTES", 16 * 2**20)
+# What the log is to keep, looked at once a day (logs/keeper.py).
+PRUNE = Limits.of_settings(env.text("PRUNE_OLDER_THAN"), env.text("PRUNE_KEEP_LAST"), env.text("PRUNE_MAX_BYTES"))
 
 INSTALLED_APPS = [
     "logs",

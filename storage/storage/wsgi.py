@@ -12,7 +12,10 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
+from logs import keeper  # noqa: E402
 from storage.ports import is_admins  # noqa: E402
+
+keeper.start()
 
 
 def _handler(middleware: list[str]) -> WSGIHandler:

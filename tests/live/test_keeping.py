@@ -1,13 +1,17 @@
-"""manage_all.sh backup and restore, while the system runs under load."""
+"""manage_all.sh backup, restore and prune, while the system runs under load."""
 
 import re
 import sqlite3
+import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 import requests
 
+from statuslog.record import MICROSECOND, show_timestamp
 from tests.live.oracle import Load, load
 from tests.manage_all import LocalSystem
 
@@ -15,6 +19,10 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 WRITERS = 8
 BACKUPS = 3
+PRUNED = 10_000
+BATCH = 2000
+LONGEST_WAIT = 1.0
+FOLLOWED_SECONDS = 30.0
 
 
 def log(system: LocalSystem) -> bytes:
@@ -113,6 +121,74 @@ def test_restore_refuses_what_is_no_backup_and_asks(running: LocalSystem):
     assert "--yes" in refused(running, "restore", "--local", "a", code=2)
     assert log(running) == before == running.vstorage.read_bytes()
     assert not (running.data_dir / "storage" / "restore.part").exists()
+
+
+def test_prune_under_load_holds_up_no_request_and_keeps_the_stores_equal(running: LocalSystem):
+    old = datetime(2025, 1, 1, tzinfo=UTC)
+    fill(running, old, 2 * PRUNED)
+    middle = show_timestamp(old + PRUNED * MICROSECOND)
+    inode = running.vstorage.stat().st_ino
+    with load(running, WRITERS) as seen:
+        records = len(log(running).splitlines()) - PRUNED
+        printed = done(running, "prune", "--local", "--yes", "--keep-last", str(records))
+        assert re.match(rf"removed [\d,]+ of [\d,]+ records, all before {middle[:13]}", printed)
+        assert "equal, " in printed
+    assert set(seen.codes) == {200}
+    assert seen.slowest < LONGEST_WAIT
+    assert {delivery.partition(",")[0] for delivery in seen.deliveries} == {"storage=stored"}
+    assert "equal, " in done(running, "verify", "--local")
+    assert log(running) == running.vstorage.read_bytes()
+    assert acknowledged(seen) <= ids(running.data_dir / "storage" / "db.sqlite3")
+    assert running.vstorage.stat().st_ino == inode
+    with closing(sqlite3.connect(running.data_dir / "storage" / "db.sqlite3")) as opened:
+        assert opened.execute("PRAGMA freelist_count").fetchone()[0] < PRUNED / 50  # the space was given back
+
+
+def test_the_daily_prune_is_storages_own_and_vstorage_follows(tmp_path: Path):
+    system = LocalSystem(tmp_path / "daily", PRUNE_KEEP_LAST="3")
+    system.start()
+    try:
+        call_status(system, 4)
+        system.stop()
+        system.start()
+        until = time.monotonic() + FOLLOWED_SECONDS
+        while system.vstorage.read_bytes().count(b"\n") != 3:
+            assert time.monotonic() < until, system("logs", "--local").stdout
+            time.sleep(0.1)
+        assert log(system) == system.vstorage.read_bytes()
+    finally:
+        system.stop()
+
+
+def test_prune_of_a_system_that_does_not_run(running: LocalSystem, tmp_path: Path):
+    call_status(running, 2)
+    done(running, "backup", "--local", "--force", "a")
+    other = LocalSystem(tmp_path / "other")
+    done(other, "restore", "--local", "--yes", str(running.folder / "a"))
+    assert "vstorage follows" in done(other, "prune", "--local", "--yes", "--keep-last", "1")
+    assert "--yes" in refused(other, "prune", "--local", "--keep-last", "1", code=2)
+    other.start()
+    try:
+        assert "equal, 1 records" in done(other, "verify", "--local")
+    finally:
+        other.stop()
+
+
+def fill(system: LocalSystem, first: datetime, count: int) -> None:
+    """Post so many records, a microsecond apart, to storage's own API; vstorage lacks them until it is written anew."""
+    for start in range(0, count, BATCH):
+        batch = [
+            {
+                "id": str(UUID(int=number + 1)),
+                "service": "service1",
+                "instance": "a",
+                "timestamp": show_timestamp(first + number * MICROSECOND),
+                "line": f"{first:%Y-%m-%dT%H:%M:%SZ}: record {number}",
+            }
+            for number in range(start, min(start + BATCH, count))
+        ]
+        url = f"http://127.0.0.1:{system.storage_port}/log"
+        assert requests.post(url, json=batch, timeout=30).status_code == 201
 
 
 def test_restore_into_a_system_that_does_not_run(running: LocalSystem, tmp_path: Path):

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.live
 
 COMMANDS = {
     *("help", "setup", "run", "up", "down", "status", "logs", "migrate", "makemigrations"),
-    *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "import", "test", "bench", "lint"),
+    *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "import", "prune", "test", "bench", "lint"),
 }
 
 
@@ -79,6 +79,7 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
         ["backup", "a", "b"],
         ["backup", "--forced"],
         ["restore", "a", "--no"],
+        ["prune", "--keep-last", "1", "--dry"],
     ],
 )
 def test_an_unknown_argument(stopped: LocalSystem, arguments: list[str]):

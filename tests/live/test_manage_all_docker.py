@@ -89,7 +89,7 @@ def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(sta
     assert "already taken" in stack("createsuperuser", "--noinput", **user).stderr
 
 
-def test_backup_and_restore(stack: LocalSystem):
+def test_backup_restore_and_prune(stack: LocalSystem):
     requests.get(f"{stack.public}/status", timeout=10)
     before = requests.get(f"{stack.public}/log", timeout=10).content
     done = stack("backup", "kept")
@@ -100,6 +100,11 @@ def test_backup_and_restore(stack: LocalSystem):
     done = stack("restore", "--yes", "kept")
     assert done.returncode == 0, done.stdout + done.stderr
     assert requests.get(f"{stack.public}/log", timeout=10).content == before == stack.vstorage.read_bytes()
+    done = stack("prune", "--keep-last", "1", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith("equal, 1 records\n")
+    assert stack.vstorage.read_bytes() == before.splitlines(keepends=True)[-1]
+    assert requests.get(f"{stack.public}/log", timeout=10).content == stack.vstorage.read_bytes()
     junk = stack.folder / "junk"
     junk.write_text("junk")
     assert "nothing was restored" in stack("restore", "--yes", "junk").stderr

@@ -89,7 +89,7 @@ def test_the_old_log_is_kept_and_can_be_restored(copy: Path, post, lines: Callab
 
 @pytest.mark.parametrize("of_the_copy", [0, 7])
 def test_a_new_edition_begins(copy: Path, tmp_path: Path, of_the_copy: int):
-    change(copy, f"INSERT INTO logs_edition VALUES (1, {of_the_copy})")
+    change(copy, f"INSERT INTO logs_edition (id, number) VALUES (1, {of_the_copy})")
     Edition.objects.create(pk=1, number=3)
     copies.make_ready(copy)
     copies.put_in_place(copy, tmp_path / "old")
@@ -110,6 +110,15 @@ def test_an_older_database_is_migrated_first(copy: Path, tmp_path: Path, lines: 
     copies.put_in_place(copy, tmp_path / "old")
     assert lines() == ["a", "b"]
     assert Edition.current() == 1
+
+
+def test_what_was_made_before_space_could_be_given_back_can_do_it_after(copy: Path, tmp_path: Path):
+    with closing(sqlite3.connect(copy, isolation_level=None)) as database:
+        database.execute("PRAGMA auto_vacuum=NONE")
+        database.execute("VACUUM")
+    copies.make_ready(copy)
+    copies.put_in_place(copy, tmp_path / "old")
+    assert connection.cursor().execute("PRAGMA auto_vacuum").fetchone() == (2,)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,50 @@
+"""Storage's daily work: the log is pruned as the settings PRUNE_… say, and a prune that was broken off is ended.
+
+One background thread in each process of storage; of several on the same data one does the work.
+"""
+
+import logging
+import threading
+import time
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from logs import pruning
+
+log = logging.getLogger(__name__)
+
+A_DAY = 24 * 60 * 60.0
+LOOK_AROUND = 60.0  # seconds between two looks for a prune that was broken off
+
+
+def start() -> None:
+    """Begin the background work; it ends with the process."""
+    threading.Thread(target=_run, name="keeper", daemon=True).start()
+
+
+def _run() -> None:
+    due = time.monotonic()  # at the start, and then once a day
+    while True:
+        if time.monotonic() >= due:
+            due += A_DAY
+            work(daily=True)
+        else:
+            work(daily=False)
+        connection.close()
+        time.sleep(LOOK_AROUND)
+
+
+def work(*, daily: bool) -> None:
+    """Prune if it is due, and delete what is out of the log."""
+    try:
+        with pruning.alone() as alone:
+            if not alone:
+                return
+            if daily and (found := pruning.plan(settings.PRUNE)):
+                pruning.begin(found)
+                log.info("pruning %s of %s records, all before %s", found.count, found.total, found.before)
+            if deleted := pruning.finish():
+                log.info("%s pruned records were deleted", deleted)
+    except (DatabaseError, OSError):
+        log.exception("the log could not be pruned; it will be tried again")

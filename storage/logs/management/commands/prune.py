@@ -1,0 +1,60 @@
+"""`manage.py prune`: remove the oldest records. `manage_all.sh prune` has vstorage follow."""
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError, CommandParser
+
+from logs import limits, pruning
+from logs.limits import Limits
+from statuslog.progress import Progress
+from statuslog.record import show_timestamp
+
+
+def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
+    def reader(text: str) -> Any:
+        try:
+            return read(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+
+    return reader
+
+
+class Command(BaseCommand):
+    help = "Remove the oldest records of the log, while the system runs."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--older-than", type=_argument(limits.duration), help="remove what is older, such as 90d")
+        what.add_argument("--keep-last", type=_argument(limits.count), help="keep so many records")
+        what.add_argument("--max-bytes", type=_argument(limits.size), help="keep so many bytes of lines, such as 1G")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+        parser.add_argument("--yes", action="store_true", help="do not ask")
+        parser.add_argument("--progress", action="store_true", help="draw the bar although stderr is no terminal")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = pruning.plan(Limits(options["older_than"], options["keep_last"], options["max_bytes"]))
+        if found is None:
+            self.stdout.write("nothing to remove")
+        else:
+            what = f"{found.count:,} of {found.total:,} records, all before {show_timestamp(found.before)}"
+            if options["dry_run"]:
+                self.stdout.write(f"would remove {what}")
+                return
+            if not options["yes"] and input(f"Remove {what}, for good? Type yes: ") != "yes":
+                raise CommandError("nothing was removed")
+            pruning.begin(found)
+            self.stdout.write(f"removed {what}")
+        if options["dry_run"]:
+            return
+        with pruning.alone() as alone:
+            if not alone:
+                self.stdout.write("storage is deleting already, and deletes these too")
+                return
+            progress = Progress(options["progress"])
+            try:
+                pruning.finish(lambda done, total: progress(done / max(total, 1), f"of {total:,} records"))
+            finally:
+                progress.end()
