@@ -301,14 +301,27 @@ follow_log() {
 ##   the space is given back. --dry-run only says what would go. Asks first, unless --yes is given.
 cmd_prune() {
     take_mode "$@"
-    if [[ " ${REST[*]} " != *" --dry-run "* ]]; then
-        [[ " ${REST[*]} " == *" --yes "* || -t 0 ]] ||
-            usage_error "prune asks first, and there is no terminal to ask on: say prune --yes"
-    fi
+    local limit='' dry='' asks=yes
+    set -- "${REST[@]}"
+    while (($#)); do
+        case $1 in
+        --older-than | --keep-last | --max-bytes)
+            (($# > 1)) && [[ -z $limit ]] || usage_error "prune takes one limit and its value, not: ${REST[*]}"
+            limit=$1
+            shift
+            ;;
+        --dry-run) dry=yes asks='' ;;
+        --yes) asks='' ;;
+        *) usage_error "prune does not take: $1" ;;
+        esac
+        shift
+    done
+    [[ -n $limit ]] || usage_error "prune takes --older-than, --keep-last or --max-bytes, and its value"
+    [[ -z $asks || -t 0 ]] || usage_error "prune asks first, and there is no terminal to ask on: say prune --yes"
     [[ $MODE == docker ]] || manage storage migrate --verbosity 0 # before the first start there is no log
     [[ ! -t 2 ]] || REST+=(--progress)
     manage storage prune "${REST[@]}"
-    [[ " ${REST[*]} " == *" --dry-run "* ]] || follow_log
+    [[ -n $dry ]] || follow_log
 }
 
 # for_each_outbox ARGUMENT...: manage.py of each service that has one

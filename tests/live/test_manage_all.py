@@ -80,6 +80,8 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
         ["backup", "--forced"],
         ["restore", "a", "--no"],
         ["prune", "--keep-last", "1", "--dry"],
+        ["prune", "--yes", "--keep-last"],
+        ["prune", "--keep-last", "1", "--older-than", "1d"],
     ],
 )
 def test_an_unknown_argument(stopped: LocalSystem, arguments: list[str]):
