@@ -85,6 +85,8 @@ def read_log(more: Answers) -> Any:
             ),
             304: OpenApiResponse(description="What the client has is current."),
             **errors(_400="A parameter is unknown or wrong; the text names it, and what is allowed."),
+            # It comes from gunicorn, before there is a request.
+            (414, "text/html"): OpenApiResponse({"type": "string"}, "The address is longer than 8 KB."),
             **more,
         },
     )
@@ -102,7 +104,8 @@ extend_schema_view(
         operation_id="append_to_log",
         summary="Append to the log",
         description="All records of the body are stored, or none. A record is known again by its id, a text by its "
-        "Idempotency-Key: to send either again is harmless.",
+        "Idempotency-Key: to send either again is harmless. `application/x-www-form-urlencoded`, as `curl -d` names "
+        "its body, is taken as `text/plain`: the body as it is.",
         tags=["log"],
         parameters=[
             FORMAT,
@@ -122,7 +125,6 @@ extend_schema_view(
         ],
         request={
             "text/plain": ref("Lines"),
-            "application/x-www-form-urlencoded": {**ref("Lines"), "description": "What `curl -d` sends: the text."},
             NDJSON: ref("RecordLines"),
             "application/json": RECORDS,
         },
@@ -143,6 +145,18 @@ extend_schema_view(
         },
     ),
 )(logs.views.LogView)
+
+extend_schema_view(
+    get=extend_schema(
+        operation_id="edition",
+        summary="How many times the past of the log was changed",
+        description="Asked by the services, which write vstorage anew when it is another one.",
+        tags=["log"],
+        responses={
+            **answer(200, "The log's edition.", json=ref("Edition")),
+        },
+    )
+)(logs.views.EditionView)
 
 extend_schema_view(
     get=extend_schema(

@@ -101,6 +101,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Stored": _object({"stored": _COUNT, "known": _COUNT}),
+    "Edition": _object({"edition": _COUNT}),
     "Alive": _object({"alive": {"const": True}}),
     "Readiness": {
         "type": "object",

@@ -28,6 +28,9 @@ if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes the file safely, an
 # gunicorn would believe headers of a proxy (the scheme, SCRIPT_NAME) from 127.0.0.1, where every client may be.
 forwarded_allow_ips = ""
 
+# The longest that gunicorn allows: a query of GET /log in a script of several bytes a character, percent-encoded.
+limit_request_line = 8190
+
 loglevel = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
 # Nobody asks this system for it, and the containers' root is read-only.
 control_socket_disable = True

@@ -14,11 +14,12 @@ from typing import Any, Literal, Self
 from django.http import QueryDict
 
 from logs.forms import FORMS
-from statuslog.record import FORBIDDEN, FORBIDDEN_CHARACTERS, MAX_LINE_LENGTH, MICROSECOND, RecordError, parse_timestamp
+from statuslog.record import FORBIDDEN, FORBIDDEN_CHARACTERS, MICROSECOND, RecordError, parse_timestamp
 
 FORMATS = tuple(FORMS)
 ORDERS = ("asc", "desc")
 LONGEST_LABEL = 255
+LONGEST_SEARCH = 255  # an address has room for it, also when each character takes twelve bytes there
 LARGEST_NUMBER = 10**12  # more than a log can have, and less than a database's integer can hold
 
 AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
@@ -26,6 +27,7 @@ UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # `+` in a query means a blank, and hardly anybody writes %2B before the offset of a time.
 BLANK_OFFSET = re.compile(r"(T.*) (\d\d:?\d\d)", re.ASCII)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,10 @@ def _text(longest: int, shortest: int = 0) -> Callable[[str], str]:
 
 def _time(value: str) -> datetime:
     if ago := AGO.fullmatch(value):
-        return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        try:
+            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
+        except OverflowError:
+            return BEGINNING  # longer ago than Python can say: before all records
     return parse_timestamp(BLANK_OFFSET.sub(r"\1+\2", value), "time")
 
 
@@ -130,10 +135,10 @@ PARAMETERS = (
     Parameter("until", _time, TIME, "Records before this time.", TIME_SCHEMA),
     Parameter(
         "contains",
-        _text(MAX_LINE_LENGTH, shortest=1),
-        f"a text of 1 to {MAX_LINE_LENGTH:,} characters without control characters",
+        _text(LONGEST_SEARCH, shortest=1),
+        f"a text of 1 to {LONGEST_SEARCH} characters without control characters",
         "Records with this text in their line, upper and lower case told apart.",
-        {**TEXT_SCHEMA, "minLength": 1, "maxLength": MAX_LINE_LENGTH},
+        {**TEXT_SCHEMA, "minLength": 1, "maxLength": LONGEST_SEARCH},
     ),
     Parameter("limit", _number, NUMBER, "So many records at the most; with JSON, a page.", NUMBER_SCHEMA),
     Parameter(

@@ -5,12 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified, JsonResponse, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
-from django.views.decorators.http import require_safe
 from rest_framework import status
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
@@ -25,7 +24,7 @@ from logs.query import Query, parse
 from logs.serializers import records_from_json, records_from_lines, records_from_text
 from logs.writer import Post
 from statuslog.record import RecordError, parse_timestamp, show_timestamp
-from statuslog.rest import SILENCE, PlainTextRenderer, View, prefers_json, wants_json
+from statuslog.rest import SILENCE, JSONView, PlainTextRenderer, View, prefers_json, wants_json
 
 
 class NoRoom(APIException):
@@ -107,10 +106,11 @@ class LogView(View):
         return _stored(request, len(post.records), new)
 
 
-@require_safe
-def edition(request: HttpRequest) -> JsonResponse:
+class EditionView(JSONView):
     """Asked by the services, which write vstorage anew when it is another one."""
-    return JsonResponse({"edition": Edition.current()})
+
+    def get(self, request: Request) -> Response:
+        return Response({"edition": Edition.current()})
 
 
 def _post_of(request: Request) -> Post:

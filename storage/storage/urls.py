@@ -5,12 +5,12 @@ from pathlib import Path
 from django.urls import path
 
 from logs import readiness
-from logs.views import LogView, edition
+from logs.views import EditionView, LogView
 from statuslog import health, schema
 
 urlpatterns = [
     path("log", LogView.as_view()),
-    path("edition", edition),
+    path("edition", EditionView.as_view()),
     *health.urls(readiness.database, readiness.disk, facts=readiness.facts),
     *schema.urls(Path(__file__).parent),
 ]

@@ -19,6 +19,7 @@ PATHS = [
     ("storage", "/log", "GET, POST, HEAD, OPTIONS"),
     ("storage", "/healthz", READ),
     ("storage", "/readyz", READ),
+    ("storage", "/edition", READ),
 ]
 each_path = pytest.mark.parametrize(("name", "path", "allowed"), PATHS)
 each_service = pytest.mark.parametrize("name", ["service1", "service2", "storage"])

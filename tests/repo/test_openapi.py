@@ -60,16 +60,22 @@ def test_an_endpoint_that_nobody_described_is_a_warning_and_so_an_error(clone: P
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_every_operation_says_what_it_answers_in_error(service: str):
+def test_every_error_is_described_as_text_and_as_a_problem(service: str):
     paths = json.loads((ROOT / service / service / "openapi.json").read_text())["paths"]
-    assert {"/healthz", "/readyz"} < set(paths)
-    for path, operations in paths.items():
-        for method, operation in operations.items():
-            assert operation["summary"], (method, path)
-            errors = {code: answer for code, answer in operation["responses"].items() if code >= "400"}
-            assert errors, (method, path)
-            for code, answer in errors.items():
-                assert "application/json" in answer["content"] or set(answer["content"]) == {
-                    "text/plain",
-                    "application/problem+json",
-                }, (method, path, code)
+    found = {
+        (method, path, code): set(answer["content"])
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+        for code, answer in operation["responses"].items()
+        if code >= "400"
+    }
+    partial = {
+        ("get", "/status", "502"),
+        ("get", "/status", "504"),
+        ("get", "/readyz", "503"),
+    }  # an answer all the same
+    gunicorn_s = {("get", "/log", "414")}
+    assert len(found) > 4
+    for where, forms in found.items():
+        if where not in partial | gunicorn_s:
+            assert forms == {"text/plain", "application/problem+json"}, where
