@@ -10,6 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from logs.models import Fence, LogRecord
 from logs.serializers import record_of
+from logs.turns import turns
 from statuslog.batching import Batcher, Call, NotDone
 from statuslog.record import FIELDS, Record, show_timestamp
 from statuslog.sqlite.base import DatabaseWrapper
@@ -68,7 +69,11 @@ def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:
     outcomes: list[tuple[Call[Post, int], int | Exception]] = []
     engine = cast(DatabaseWrapper, connection)
     try:
-        with engine.transaction_timeout(TRANSACTION_TIMEOUT), transaction.atomic(durable=True):
+        with (
+            turns.commit(),
+            engine.transaction_timeout(TRANSACTION_TIMEOUT),
+            transaction.atomic(durable=True),
+        ):
             calls = take()
             known = _known([call.item for call in calls])
             fence = _fence()

@@ -80,10 +80,33 @@ def test_records_of_one_time_are_told_apart_in_both_directions(
 
 def test_long_lines_make_short_pages(client: Client, django_assert_num_queries, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(pages, "FIRST_PAGE", 2)
-    monkeypatch.setattr(pages, "PAGE_CHARACTERS", 21)  # three lines of 6
+    monkeypatch.setattr(pages, "PAGE_CHARACTERS", 2 * 21)  # three lines of 6
     keep(*range(8))
     with django_assert_num_queries(3 + 3):  # of 2, 3 and 3; the last might not have been the end
         assert numbers(client, "limit=8") == list(range(8))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 50])
+@pytest.mark.parametrize("times", [[0] * 9, [0, 1, 1, 1, 2, 2, 3], [5, 4, 3, 2, 1], [3, 0, 3, 0, 3, 1, 3, 2]])
+def test_the_text_is_the_same_however_its_pages_fall(
+    client: Client, monkeypatch: pytest.MonkeyPatch, times: list[int], size: int
+):
+    monkeypatch.setattr(pages, "PAGE", size)
+    monkeypatch.setattr(pages, "FIRST_PAGE", size)
+    keep(*times)
+    ordered = sorted(range(len(times)), key=lambda number: (times[number], number))
+    inner = [number for number in ordered if 1 <= times[number] < 3]
+    window = "since=2025-09-26T16:45:07.123456Z&until=2025-09-26T16:45:09.123456Z"
+    assert numbers(client, "") == ordered
+    assert numbers(client, "order=desc") == ordered[::-1]
+    assert numbers(client, window) == inner
+    assert numbers(client, f"{window}&order=desc") == inner[::-1]
+    for tail in range(len(times) + 1):
+        assert numbers(client, f"tail={tail}") == ordered[len(times) - tail :]
+    place = client.get("/log?format=json&limit=2").json()["next"].rpartition("=")[2]
+    assert numbers(client, f"cursor={place}") == ordered[2:]
+    place = client.get("/log?format=json&limit=2&order=desc").json()["next"].rpartition("=")[2]
+    assert numbers(client, f"order=desc&cursor={place}") == ordered[::-1][2:]
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("2h", 7200), ("7d", 604_800)])
