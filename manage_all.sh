@@ -69,7 +69,8 @@ cmd_up() {
     hide_growth
     docker compose up --build --detach --wait "$@"
     echo "status  http://$(docker compose port service1 8000)/status"
-    echo "admin   http://$(docker compose port storage 8001)/admin/"
+    # docker-compose.postgres.yml gives the admin a container of its own.
+    echo "admin   http://$(docker compose port admin 8001 2>/dev/null || docker compose port storage 8001)/admin/"
 }
 
 ## down [ARGUMENT...]

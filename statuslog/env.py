@@ -63,6 +63,15 @@ def url(name: str, default: str) -> str:
     return value
 
 
+def content(name: str) -> str:
+    """The content of the file that the variable names, without the space around it; unset means empty."""
+    file = text(name)
+    try:
+        return Path(file).read_text().strip() if file else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvError(name, file, f"the file cannot be read: {error}") from error
+
+
 def data_dir(service: str) -> Path:
     """The folder of one service's own files, under DATA_DIR."""
     return path("DATA_DIR", ROOT / "data") / service

@@ -164,3 +164,10 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     return _error(request, 500, "an error of the service itself; its log says more")
+
+
+def unavailable(request: HttpRequest, text: str) -> HttpResponse:
+    """503 where no view of ours can answer; to be tried again in a second."""
+    answer = _error(request, 503, text)
+    answer["Retry-After"] = "1"
+    return answer

@@ -19,6 +19,8 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from tests import postgres
+
 ROOT = Path(__file__).resolve().parent.parent
 NAMES = ("storage", "service2", "service1")
 START_SECONDS = 60.0
@@ -29,6 +31,8 @@ FOREIGN = ("DJANGO_", "RECORD_", "SERVICE1_", "SERVICE2_", "STORAGE_", "GUNICORN
 FOREIGN_NAMES = {
     "ADMIN_PORT",
     "BIND",
+    "DATABASE_PASSWORD_FILE",
+    "DATABASE_URL",
     "DATA_DIR",
     "LOG_LEVEL",
     "MAX_BODY_BYTES",
@@ -93,6 +97,7 @@ class Services:
         self.public_port = self.ports["service1"]
         self._folder = folder
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._database: dict[str, str] = {}  # storage's DATABASE_URL, in a run of pytest with --postgres
         folder.mkdir(parents=True, exist_ok=True)
         self.vstorage.touch()
 
@@ -111,8 +116,15 @@ class Services:
             "SERVICE2_URL": self.service2,
             "DATA_DIR": str(self.data_dir),
             "VSTORAGE_PATH": str(self.vstorage),
+            **(self.database() if name == "storage" else {}),
             **self.settings,
         }
+
+    def database(self) -> dict[str, str]:
+        """The variables that name storage's database; none for SQLite in its folder."""
+        if postgres.server and not self._database:
+            self._database["DATABASE_URL"] = postgres.server.new_database()
+        return self._database
 
     def command(self, name: str) -> list[str]:
         """What starts the service."""
@@ -176,7 +188,9 @@ class Services:
         return answer
 
     def integrity(self) -> str:
-        """What SQLite says of storage's database; "ok" when it is whole."""
+        """What the engine says of storage's database; "ok" when it is whole."""
+        if postgres.server:
+            return postgres.server.damage(self._database["DATABASE_URL"]) or "ok"
         with closing(sqlite3.connect(self.data_dir / "storage" / "db.sqlite3")) as database:
             return str(database.execute("PRAGMA integrity_check").fetchone()[0])
 

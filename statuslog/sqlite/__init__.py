@@ -8,11 +8,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from statuslog.database import DatabaseRefused
+
 # Reading a larger file from end to end would hold up the start; `verify` and `backup` look at all of it.
 LARGEST_CHECKED = 64 * 2**20
 
 
-class SqliteError(Exception):
+class SqliteError(DatabaseRefused):
     """A database file that the system cannot work with; the text says why."""
 
 

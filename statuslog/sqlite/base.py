@@ -5,16 +5,21 @@ And with one writer at a time no connection writes while another checkpoints, wh
 WAL mode on SQLite before 3.51.3, 3.50.7 and 3.44.6 (https://sqlite.org/wal.html#walresetbug).
 """
 
+import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
+from django.db import Error
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
 from statuslog import filelock
+from statuslog.database import Trouble
+from statuslog.sqlite import check_file
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -49,6 +54,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
             yield self.connection
         finally:
             self._leave()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """One process at a time is in the block; the others wait, as a migration may take long."""
+        file = Path(self.settings_dict["NAME"])
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with file.with_name(f"{file.name}.prepare").open("a") as gate:
+            fcntl.flock(gate, fcntl.LOCK_EX)
+            yield
+
+    def check(self) -> None:
+        """Refuse a file that is damaged or of another program; raises SqliteError."""
+        check_file(Path(self.settings_dict["NAME"]))
+
+    def trouble(self, error: Error) -> Trouble | None:
+        """What keeps the database from its work, if that is what the error tells."""
+        if not isinstance(error, OperationalError):
+            return None
+        text = str(error)
+        return "busy" if "locked" in text else "full" if "disk is full" in text else None
 
     def _usual_timeout(self) -> float:
         return float(self.settings_dict["OPTIONS"].get("timeout", 5))

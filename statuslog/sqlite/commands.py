@@ -1,13 +1,11 @@
 """What the services' commands `prepare` and `reset` have in common."""
 
-from pathlib import Path
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
-from django.db import connection
 from django.db.models import Model
 
-from statuslog.sqlite import SqliteError, check_file
+from statuslog.database import DatabaseRefused, engine
 
 
 def prepare_database() -> None:
@@ -16,10 +14,11 @@ def prepare_database() -> None:
     from statuslog import gunicorn_conf  # noqa: F401
 
     try:
-        check_file(Path(connection.settings_dict["NAME"]))
+        engine.check()
         call_command("check")
-        call_command("migrate", verbosity=0, interactive=False)
-    except SqliteError as error:
+        with engine.alone():  # replicas that start together, and find the same migrations missing
+            call_command("migrate", verbosity=0, interactive=False)
+    except DatabaseRefused as error:
         raise CommandError(str(error)) from error
 
 

@@ -179,7 +179,8 @@ class _Part:
     def time(self, number: int) -> datetime | None:
         """The time of the record behind the first `number`, which is looked for in the index alone."""
         where = " AND ".join(self._conditions) or "1 = 1"
-        sql = f"SELECT CAST(timestamp AS text) FROM logs_logrecord WHERE {where} {self._order} OFFSET %s"  # noqa: S608
+        # Named, or PostgreSQL would take the order for that of the text.
+        sql = f"SELECT CAST(timestamp AS text) AS shown FROM logs_logrecord WHERE {where} {self._order} OFFSET %s"  # noqa: S608
         row = self._row(sql, [*self._values, 1, number])
         return None if row is None else moment(row)
 

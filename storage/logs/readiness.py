@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
 
 
@@ -15,7 +15,7 @@ def database() -> Iterator[str]:
         executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             yield "migrations_pending"
-    except DatabaseError:
+    except Error:
         yield "database_unreachable"
 
 
@@ -26,7 +26,9 @@ def disk() -> Iterator[str]:
 
 
 def has_room() -> bool:
-    """The data's disk has MIN_FREE_BYTES free, or more."""
+    """The data's disk has MIN_FREE_BYTES free, or more. PostgreSQL's disk is not ours to see: it refuses by itself."""
+    if connection.vendor != "sqlite":
+        return True
     try:
         return shutil.disk_usage(settings.DATA_DIR).free >= settings.MIN_FREE_BYTES
     except OSError:
@@ -34,5 +36,11 @@ def has_room() -> bool:
 
 
 def facts() -> dict[str, str]:
-    """The version of SQLite: what it can corrupt depends on it (statuslog/sqlite/base.py)."""
-    return {"sqlite": sqlite3.sqlite_version}
+    """The database's version: what SQLite can corrupt depends on it (statuslog/sqlite/base.py)."""
+    if connection.vendor == "sqlite":
+        return {"sqlite": sqlite3.sqlite_version}
+    try:
+        major, minor = connection.get_database_version()
+    except Error:
+        return {}
+    return {"postgresql": f"{major}.{minor}"}

@@ -46,6 +46,12 @@ class Busy(APIException):
     wait = 1  # seconds; DRF sends it as Retry-After
 
 
+class Away(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "the database is away; a record that has an id can be sent again without harm"
+    wait = 1
+
+
 # A service's batch carries the time of its first record; an empty list makes the time a fence: logs/writer.py.
 FENCE = "Log-Fence"
 
@@ -103,6 +109,10 @@ class LogView(View):
             raise Fenced(str(error)) from error
         except writer.Busy as error:
             raise Busy from error
+        except writer.Full as error:
+            raise NoRoom("the database's disk is full; nothing was stored") from error
+        except writer.Away as error:
+            raise Away from error
         return _stored(request, len(post.records), new)
 
 

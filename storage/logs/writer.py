@@ -3,17 +3,17 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
+from django.db import Error, connection, transaction
 
 from logs.models import Fence, LogRecord
 from logs.serializers import record_of
 from logs.turns import turns
 from statuslog.batching import Batcher, Call, NotDone
+from statuslog.database import Trouble, engine
 from statuslog.record import FIELDS, Record, show_timestamp
-from statuslog.sqlite.base import DatabaseWrapper
 
 # A client waits 3 s at most, so an answer that the turn did not come has to come before.
 TRANSACTION_TIMEOUT = 1.0
@@ -24,6 +24,17 @@ IDS_PER_QUERY = 500
 
 class Busy(Exception):
     """The turn to write did not come in time; nothing was stored."""
+
+
+class Full(Exception):
+    """The database's disk is full; nothing was stored."""
+
+
+class Away(Exception):
+    """The database cannot be reached, or was lost before it said whether it has stored this; ask again."""
+
+
+TROUBLE: dict[Trouble, type[Exception]] = {"busy": Busy, "full": Full, "away": Away}
 
 
 class Conflict(Exception):
@@ -57,7 +68,10 @@ class Post:
 
 
 def store(post: Post) -> int:
-    """Store the records that are not known yet, durably; returns how many. Raises Conflict, Fenced, Busy."""
+    """Store the records that are not known yet, durably; returns how many.
+
+    Raises Conflict, Fenced, Busy, Full, Away.
+    """
     try:
         return _batcher(post)
     except NotDone as error:
@@ -67,7 +81,6 @@ def store(post: Post) -> int:
 def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:
     """One transaction for all posts that wait; each fails or succeeds alone, and hears of it after the commit."""
     outcomes: list[tuple[Call[Post, int], int | Exception]] = []
-    engine = cast(DatabaseWrapper, connection)
     try:
         with (
             turns.commit(),
@@ -90,9 +103,9 @@ def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:
                     new_records += new
                     outcomes.append((call, len(new)))
             _insert(new_records, received_at)
-    except OperationalError as error:
-        if "locked" in str(error):
-            raise Busy(str(error)) from error
+    except Error as error:
+        if trouble := engine.trouble(error):
+            raise TROUBLE[trouble](str(error)) from error
         raise
     for call, outcome in outcomes:
         call.outcome = outcome

@@ -15,3 +15,5 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("favicon.ico", lambda request: HttpResponse(status=204)),  # each browser asks; there is none
 ]
+
+handler500 = "storage.errors.server_error"

@@ -6,6 +6,7 @@ import django
 
 from logs.limits import Limits
 from statuslog import defaults, env, sqlite
+from storage import postgres
 
 SERVICE = "storage"
 DATA_DIR = env.data_dir(SERVICE)
@@ -66,7 +67,7 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": sqlite.database(DATA_DIR / "db.sqlite3")}
+DATABASES = {"default": postgres.database() if env.text("DATABASE_URL") else sqlite.database(DATA_DIR / "db.sqlite3")}
 ATOMIC_REQUESTS = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -17,4 +17,4 @@ urlpatterns = [
 
 handler400 = "statuslog.rest.bad_request"
 handler404 = "statuslog.rest.not_found"
-handler500 = "statuslog.rest.server_error"
+handler500 = "storage.errors.server_error"

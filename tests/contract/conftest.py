@@ -4,9 +4,12 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
+import psycopg
 import pytest
 
+from storage.postgres.base import TURN
 from tests.processes import Services, running
 
 
@@ -16,9 +19,22 @@ def system(tmp_path_factory: pytest.TempPathFactory, static_root: Path) -> Itera
         yield services
 
 
-def database(services: Services) -> sqlite3.Connection:
-    """A connection of our own to storage's database, as another process has it."""
+def database(services: Services) -> Any:
+    """A connection of our own to storage's database, as another process has it; without transactions of its own."""
+    if given := services.database():
+        return psycopg.connect(given["DATABASE_URL"], autocommit=True)
     return sqlite3.connect(services.data_dir / "storage" / "db.sqlite3", isolation_level=None, timeout=10)
+
+
+@contextmanager
+def another_writer(services: Services) -> Iterator[None]:
+    """Another process has its turn to write, and takes its time."""
+    with closing(database(services)) as connection:
+        connection.execute("BEGIN" if services.database() else "BEGIN IMMEDIATE")
+        if services.database():
+            connection.execute("SELECT pg_advisory_xact_lock(%s)", [TURN])
+        yield
+        connection.execute("ROLLBACK")
 
 
 @pytest.fixture

@@ -22,16 +22,22 @@ def log(services: Services, name: str) -> str:
     return f"{getattr(services, name)}/log"
 
 
+KEEP = {
+    "sqlite": "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+    "INSERT INTO logs_logrecord (record_id, service, instance, timestamp, line, received_at) "
+    "SELECT printf('%032x', i), 's', 'i', datetime(1700000000 + i, 'unixepoch'), "
+    "substr(printf('%08d ', i) || '{filler}', 1, {length}), '2025-01-01 00:00:00' FROM n",
+    "postgres": "INSERT INTO logs_logrecord (record_id, service, instance, timestamp, line, received_at) "
+    "SELECT lpad(to_hex(i), 32, '0')::uuid, 's', 'i', to_timestamp(1700000000 + i), "
+    "substr(lpad(i::text, 8, '0') || ' {filler}', 1, {length}), now() FROM generate_series(1, {count}) AS i",
+}
+
+
 def keep(services: Services, count: int, length: int = 80) -> None:
     """A long log, put there the short way."""
+    statement = KEEP["postgres" if services.database() else "sqlite"]
     with closing(database(services)) as connection:
-        connection.execute(
-            "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
-            "INSERT INTO logs_logrecord (record_id, service, instance, timestamp, line, received_at) "
-            "SELECT printf('%032x', i), 's', 'i', datetime(1700000000 + i, 'unixepoch'), "
-            "substr(printf('%08d ', i) || ?, 1, ?), '2025-01-01 00:00:00' FROM n",
-            (count, "x" * length, length),
-        )
+        connection.execute(statement.format(count=count, length=length, filler="x" * length))
 
 
 def expected(count: int, length: int = 80) -> bytes:

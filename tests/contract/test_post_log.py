@@ -3,7 +3,6 @@
 import json
 import socket
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
@@ -11,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from tests.contract.client import JSON, TEXT, ask, exchange, get, post, within
-from tests.contract.conftest import Start, database
+from tests.contract.conftest import Start, another_writer
 from tests.processes import Services
 
 pytestmark = pytest.mark.live
@@ -216,6 +215,7 @@ def test_another_media_type_is_415(url: str, content_type: str | None):
     refused(url, b"a", 415, "Unsupported media type", content_type)
 
 
+@pytest.mark.sqlite
 def test_too_little_free_disk_is_507_and_not_ready(start: Start, static_root: object):
     services = start("storage", MIN_FREE_BYTES=str(2**62), STATIC_ROOT=str(static_root))
     refused(f"{services.storage}/log", b"a", 507, "MIN_FREE_BYTES")
@@ -224,12 +224,10 @@ def test_too_little_free_disk_is_507_and_not_ready(start: Start, static_root: ob
 
 
 def test_a_write_lock_that_is_not_won_is_503_with_retry_after(services: Services, url: str):
-    with closing(database(services)) as other:
-        other.execute("BEGIN IMMEDIATE")
+    with another_writer(services):
         with within(3):
             answer = post(url, b"a")
         assert log(url) == b""  # readers are not held up
-        other.execute("ROLLBACK")
     assert answer.status_code == 503
     assert answer.headers["Retry-After"] == "1"
     assert "nothing was stored" in answer.text

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 
 import pytest
 
 from tests.contract.agreement import stores_agree, until
 from tests.contract.client import PROBLEM, TEXT, get, get_json, within
-from tests.contract.conftest import Start, database
+from tests.contract.conftest import Start, another_writer
 from tests.contract.test_get_status import LINE
 from tests.processes import Services, free_ports
 from tests.wrong_peer import (
@@ -216,8 +215,6 @@ def test_a_killed_storage_and_its_return(services: Services):
 
 
 def test_another_process_that_writes_to_the_database_for_long(services: Services):
-    with closing(database(services)) as process:
-        process.execute("BEGIN IMMEDIATE")
+    with another_writer(services):
         lines = two_lines_are_queued(services)
-        process.execute("ROLLBACK")
     assert_both_stores_have_once(services, lines)

@@ -67,11 +67,11 @@ class Stack:
         assert done.returncode == 0, f"{' '.join(command)}: {done.stdout}{done.stderr}"
         return done.stdout
 
-    def up(self) -> None:
-        """Build, then start; every service is healthy within HEALTHY_SECONDS."""
+    def up(self, *arguments: str, seconds: int = HEALTHY_SECONDS) -> None:
+        """Build, then start; every service is healthy within the time."""
         self.compose("build", "--quiet")
         try:
-            self.compose("up", "--detach", "--wait", "--wait-timeout", str(HEALTHY_SECONDS))
+            self.compose("up", "--detach", "--wait", "--wait-timeout", str(seconds), *arguments)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.compose('logs')}") from error
 

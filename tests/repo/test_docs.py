@@ -16,7 +16,7 @@ INTERNAL = {
     "STATUSLOG_THOROUGH",  # likewise
     *("COMPOSE_PROJECT_NAME", "PYTHONPATH"),  # not ours
 }
-READERS = {"text", "choice", "integer", "flag", "csv", "path", "url", "bind", "address"}
+READERS = {"text", "choice", "content", "integer", "flag", "csv", "path", "url", "bind", "address"}
 NAME = r"[A-Z][A-Z0-9_]+"
 
 
@@ -42,7 +42,7 @@ def read_by_shell() -> set[str]:
 
 def read_by_compose() -> set[str]:
     """${NAME...}, and the names without a value that are handed on from the shell or from .env."""
-    text = (ROOT / "docker-compose.yml").read_text()
+    text = "".join(path.read_text() for path in ROOT.glob("docker-compose*.yml"))
     return set(re.findall(rf"\$\{{({NAME})", text)) | set(re.findall(rf"^ +({NAME}):$", text, re.MULTILINE))
 
 

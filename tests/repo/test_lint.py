@@ -23,5 +23,5 @@ def test_shellcheck():
 
 def test_hadolint():
     dockerfiles = [path for path in tracked_files() if path.name == "Dockerfile"]
-    assert len(dockerfiles) == 3
+    assert len(dockerfiles) == 4
     assert run("hadolint", *dockerfiles) == ""

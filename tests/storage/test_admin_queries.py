@@ -21,7 +21,7 @@ from logs.models import LogRecord
 from logs.query import Place
 from tests.storage.conftest import MOMENT
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db]
 
 LIST = "/admin/logs/logrecord/"
 FEW, MANY = 1_000, 10_000

@@ -17,7 +17,7 @@ from logs.writer import Post
 from statuslog.sqlite import SqliteError, check_file, set_write_ahead_log
 from tests.storage.conftest import MOMENT
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.sqlite, pytest.mark.django_db(transaction=True)]
 
 
 def pragma(name: str) -> Any:

@@ -179,6 +179,7 @@ def test_the_table_says_what_is_there():
         parse(QueryDict("format=TEXT"))
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     ("query", "index"),
     [

@@ -49,6 +49,7 @@ def test_the_text_has_the_lines_of_the_same_records(client: Client):
     assert log(client).splitlines() == [json.loads(line)["line"] for line in records]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_a_part_is_read_in_no_more_steps_than_the_whole(monkeypatch: pytest.MonkeyPatch, order: Literal["asc", "desc"]):
     monkeypatch.setattr(pages, "PAGE", 20)

@@ -219,6 +219,7 @@ def test_a_new_edition_begins_if_something_was_stored(import_log):
     assert Edition.current() == 1
 
 
+@pytest.mark.sqlite
 def test_a_disk_that_fills_up_stops_it(import_log, settings: Settings, lines):
     settings.MIN_FREE_BYTES = 2**62
     with pytest.raises(CommandError, match=r"MIN_FREE_BYTES.*import the same file again"):

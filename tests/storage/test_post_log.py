@@ -377,6 +377,7 @@ def test_a_body_of_unknown_length_is_411(client, lines):
     assert lines() == []
 
 
+@pytest.mark.sqlite
 def test_too_little_free_disk_is_507(post, lines, settings: Settings):
     settings.MIN_FREE_BYTES = 2**62
     response = post("a")

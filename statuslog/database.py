@@ -1,0 +1,35 @@
+"""What the services ask of their database, whichever engine it is: SQLite, or for storage PostgreSQL."""
+
+from contextlib import AbstractContextManager
+from typing import Literal, Protocol, cast
+
+from django.db import Error, connection
+
+# Others write for too long; its disk is full; it cannot be reached, or cannot be written to at all.
+Trouble = Literal["busy", "full", "away"]
+
+
+class DatabaseRefused(Exception):
+    """A database that the system cannot work with; the text says why."""
+
+
+class Engine(Protocol):
+    """What the two engines do each in its own way (statuslog/sqlite/base.py, storage/storage/postgres/base.py).
+
+    On both a transaction (`transaction.atomic`) has its turn from its beginning to its end: one writer at a time.
+    """
+
+    def transaction_timeout(self, seconds: float) -> AbstractContextManager[None]:
+        """In the block a transaction waits for its turn for no longer; then it raises OperationalError."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """One process at a time is in the block, to make or change tables."""
+
+    def check(self) -> None:
+        """Refuse what is damaged or somebody else's before anything writes to it; raises DatabaseRefused."""
+
+    def trouble(self, error: Error) -> Trouble | None:
+        """What keeps the database from its work, if that is what the error tells."""
+
+
+engine = cast(Engine, connection)  # the calling thread's own, as `connection` is

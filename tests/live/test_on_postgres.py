@@ -1,0 +1,38 @@
+"""The same suite on PostgreSQL: pytest once more, with --postgres, which puts storage on a server of its own."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests import postgres
+from tests.processes import ROOT
+
+pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(400)]
+
+PARTS = {
+    "storage": ["tests/storage"],
+    "contract": ["tests/contract"],
+    "live": ["tests/live/test_story.py", "tests/live/test_replicas.py", "tests/live/test_faults.py"],
+}
+# Of the live faults those in which storage, and so its database, plays a part.
+ABOUT_STORAGE = {"live": ["-k", "test_story or test_replicas or storage or restart or killed"]}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_all_of_it_passes(part: str):
+    if postgres.find_server() is None:
+        (pytest.fail if os.environ.get("STATUSLOG_REQUIRE_ALL") == "1" else pytest.skip)(postgres.REMEDY)
+    chosen = [*PARTS[part], *ABOUT_STORAGE.get(part, [])]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--postgres", "-q", "--durations=5", *chosen],
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-20_000:]
+    assert " passed" in done.stdout
