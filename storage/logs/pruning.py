@@ -26,7 +26,7 @@ from statuslog.sqlite.base import DatabaseWrapper
 PAGE = 10_000
 FIRST_STEP, LARGEST_STEP = 100, 5000  # rows, or pages of the file
 STEP_SECONDS = 0.04  # a POST may have to wait for two of them
-FEW_PAGES = 16  # free pages that are not worth a step: the next records use them
+FEW_PAGES = 256  # free pages, a MiB, that are not worth a step: the next records use them
 
 Progress = Callable[[int, int], None]
 
@@ -81,8 +81,7 @@ def finish(progress: Progress = lambda done, total: None) -> int:
         deleted, left = deleted + count, max(0, left - count)
         progress(deleted, deleted + left)
         step = _next(step, took[0])
-    if deleted:
-        _give_back()
+    _give_back()
     return deleted
 
 

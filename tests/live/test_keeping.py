@@ -1,6 +1,8 @@
 """manage_all.sh backup, restore and prune, while the system runs under load."""
 
+import os
 import re
+import signal
 import sqlite3
 import time
 from contextlib import closing
@@ -142,6 +144,21 @@ def test_prune_under_load_holds_up_no_request_and_keeps_the_stores_equal(running
     assert running.vstorage.stat().st_ino == inode
     with closing(sqlite3.connect(running.data_dir / "storage" / "db.sqlite3")) as opened:
         assert opened.execute("PRAGMA freelist_count").fetchone()[0] < PRUNED / 50  # the space was given back
+
+
+def test_a_prune_that_is_killed_is_ended_by_the_next(running: LocalSystem):
+    fill(running, datetime(2024, 1, 1, tzinfo=UTC), PRUNED)
+    rows = len(ids(running.data_dir / "storage" / "db.sqlite3"))
+    process = running.popen("prune", "--local", "--yes", "--older-than", "52w")
+    until = time.monotonic() + FOLLOWED_SECONDS
+    while len(log(running).splitlines()) >= rows - PRUNED + 1:  # until they are out of the log
+        assert time.monotonic() < until
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert "equal, " in done(running, "verify", "--local")
+    assert done(running, "prune", "--local", "--yes", "--older-than", "52w").startswith("nothing to remove\n")
+    assert len(ids(running.data_dir / "storage" / "db.sqlite3")) == len(log(running).splitlines()) <= rows - PRUNED
+    assert log(running) == running.vstorage.read_bytes()
 
 
 def test_the_daily_prune_is_storages_own_and_vstorage_follows(tmp_path: Path):

@@ -217,6 +217,19 @@ def test_the_space_is_given_back(client: Client):
     assert len(log(client)) == 10
 
 
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL does it by itself")
+def test_the_space_of_a_reset_is_given_back_too():
+    file = Path(connection.settings_dict["NAME"])
+    keep(["a line of some length" * 100] * 2000)
+    call_command("reset", "--yes", stdout=StringIO())
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        cursor.fetchall()
+    before = file.stat().st_size
+    keeper.work(daily=False)
+    assert file.stat().st_size < before / 3
+
+
 def test_a_step_takes_as_long_as_it_should():
     assert pruning._next(1000, 0.02) == 2000
     assert pruning._next(1000, 0.08) == 500
