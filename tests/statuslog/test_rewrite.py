@@ -10,6 +10,7 @@ import pytest
 from statuslog import rewrite
 from statuslog.delivery import Delivery
 from statuslog.recorder import Recorder
+from statuslog.storage_client import StorageError
 from statuslog.vstorage import VstorageError
 from tests.in_memory import OutboxInMemory, StorageInMemory, recorder_on
 
@@ -86,6 +87,21 @@ def test_what_is_kept_meanwhile_is_in_it_once(
     assert len(between) > 1
     assert lines(file) == storage.lines
     assert len(lines(file)) == len(pruned) + 1 + len(between)
+
+
+def test_what_comes_late_from_a_dead_process_is_refused(
+    own: Recorder, storage: StorageInMemory, pruned: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    sent = own.keep().record  # its request is still on its way, too
+    text = storage.text
+
+    def come_late(until: datetime, timeout: float) -> Iterator[bytes]:
+        yield from text(until, timeout)
+        with pytest.raises(StorageError, match="fenced off"):
+            storage.store([sent], timeout, fence=sent.timestamp)
+
+    monkeypatch.setattr(storage, "text", come_late)
+    assert rewrite.follow(own, tmp_path)
 
 
 def test_who_is_killed_leaves_it_to_the_services(

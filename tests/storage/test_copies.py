@@ -1,9 +1,11 @@
 """Copies of the database, and one put in its place: on real files, with a connection that stays open."""
 
+import fcntl
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -13,6 +15,7 @@ from pytest_django import Settings
 
 from logs import copies
 from logs.models import Edition, Fence, LogRecord
+from statuslog.sqlite.base import DatabaseWrapper
 from tests.storage.conftest import MOMENT
 
 pytestmark = [
@@ -161,6 +164,18 @@ def test_a_restore_that_fails_changes_nothing(
     assert lines() == ["a", "b"]
     assert LogRecord.objects.count() == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_restore_waits_for_its_turn(copy: Path, tmp_path: Path, settings: Settings):
+    settings.DATA_DIR = tmp_path
+    copy.rename(tmp_path / "restore.part")
+    with Path(f"{copies.live_file()}.lock").open("a") as gate:
+        fcntl.flock(gate, fcntl.LOCK_EX)  # somebody writes
+        with (
+            cast(DatabaseWrapper, connection).transaction_timeout(0.1),
+            pytest.raises(CommandError, match=r"its turn did not come .* nothing was restored"),
+        ):
+            call_command("restore", "put")
 
 
 def test_nothing_is_put_that_was_not_checked(tmp_path: Path, settings: Settings):

@@ -201,6 +201,8 @@ def test_a_restore_ends_a_prune(five: None, monkeypatch: pytest.MonkeyPatch):
 
     pruning.finish(restore)
     assert LogRecord.objects.count() == 4
+    assert pruning._delete(found.before, 1) == 0  # the restore came right before this transaction
+    assert LogRecord.objects.count() == 4
 
 
 @pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL does it by itself")

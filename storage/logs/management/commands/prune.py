@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from logs import limits, pruning
 from logs.limits import Limits
@@ -35,6 +36,12 @@ class Command(BaseCommand):
         parser.add_argument("--progress", action="store_true", help="draw the bar although stderr is no terminal")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self._prune(options)
+        except (Error, OSError) as error:
+            raise CommandError(f"{error}; what was removed stays so, and the same again goes on") from error
+
+    def _prune(self, options: dict[str, Any]) -> None:
         found = pruning.plan(Limits(options["older_than"], options["keep_last"], options["max_bytes"]))
         if found is None:
             self.stdout.write("nothing to remove")

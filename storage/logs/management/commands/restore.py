@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
+from django.db import Error
 
 from logs import copies
 from logs.models import LogRecord
@@ -25,7 +26,7 @@ class Command(BaseCommand):
         try:
             copies.live_file()
             getattr(self, f"_{options['step']}")()
-        except (copies.CopyError, sqlite3.Error, OSError) as error:
+        except (copies.CopyError, sqlite3.Error, Error, OSError) as error:
             raise CommandError(f"{error}; nothing was restored") from error
 
     @property
