@@ -21,7 +21,7 @@ from tests.storage.conftest import MOMENT
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.urls("storage.urls"),
-    pytest.mark.skipif("connection.vendor != 'sqlite'", reason="for SQLite"),
+    pytest.mark.sqlite,
 ]
 
 

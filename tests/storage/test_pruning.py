@@ -1,6 +1,5 @@
 """Removing the oldest records."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -205,7 +204,7 @@ def test_a_restore_ends_a_prune(five: None, monkeypatch: pytest.MonkeyPatch):
     assert LogRecord.objects.count() == 4
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL does it by itself")
+@pytest.mark.sqlite
 def test_the_space_is_given_back(client: Client):
     file = Path(connection.settings_dict["NAME"])
     keep(["a line of some length" * 100] * 2000)
@@ -219,7 +218,7 @@ def test_the_space_is_given_back(client: Client):
     assert len(log(client)) == 10
 
 
-@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="PostgreSQL does it by itself")
+@pytest.mark.sqlite
 def test_the_space_of_a_reset_is_given_back_too():
     file = Path(connection.settings_dict["NAME"])
     keep(["a line of some length" * 100] * 2000)
@@ -314,6 +313,13 @@ def test_wrong_settings(values: tuple[str, str, str], name: str):
         Limits.of_settings(*values)
 
 
-def test_a_new_database_can_be_made_smaller(lines: Callable[[], list[str]]):
-    if connection.vendor == "sqlite":
-        assert pruning._pragma("auto_vacuum") == 2
+@pytest.mark.sqlite
+def test_a_new_database_can_be_made_smaller():
+    assert pruning._pragma("auto_vacuum") == 2
+
+
+def test_backup_and_restore_name_the_tools_of_postgresql(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(connection, "vendor", "postgresql")
+    for command in (["backup"], ["restore", "check"]):
+        with pytest.raises(CommandError, match="use pg_dump and pg_restore"):
+            call_command(*command)
