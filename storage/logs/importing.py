@@ -183,14 +183,19 @@ def _stored(lines: Sequence[_Line]) -> Counter[str]:
 
 
 def _between(since: datetime, until: datetime, most: int) -> list[str] | None:
-    """The log's lines of that time, in any order; None if there are more than `most`."""
+    """The log's lines of that time that say so themselves, in any order; None if it has more than `most` then.
+
+    A line that was posted as a text stands at its arrival, whatever time it shows: it is not the file's.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT line FROM logs_logrecord WHERE timestamp >= %s AND timestamp < %s LIMIT %s",
+            "SELECT timestamp, line FROM logs_logrecord WHERE timestamp >= %s AND timestamp < %s LIMIT %s",
             [value_of(since), value_of(until), most + 1],
         )
-        found = [line for (line,) in cursor.fetchall()]
-    return None if len(found) > most else found
+        found: list[tuple[datetime, str]] = cursor.fetchall()
+    if len(found) > most:
+        return None
+    return [line for moment, line in found if line.startswith(moment.isoformat()[:19])]
 
 
 def _second(moment: datetime) -> datetime:

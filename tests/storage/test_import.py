@@ -87,6 +87,12 @@ def test_what_the_services_have_written_is_known(record: Record, post, lines):
     assert lines() == [record.line] * 2
 
 
+def test_a_posted_text_that_shows_another_time_than_its_own_is_not_the_file_s(post):
+    post(line(0))
+    now = f"{datetime.now(UTC):%FT%T}Z: uptime 8.907 hours, free disk in root: 1.00 MBytes"
+    assert str(bring_in(line(0), now)) == "stored 2, known already 0, rejected 0"
+
+
 def test_a_part_comes_before_the_whole():
     file = [line(second, disk) for second in (0, 0, 1, 2, 2) for disk in (1, 1, 2)]
     bring_in(*file[:7])
