@@ -128,8 +128,8 @@ def _known(posts: Sequence[Post]) -> dict[UUID, Record]:
 
 # The three questions of every POST are put by hand: to put them into words Django takes ten times as long as SQLite
 # to answer them, half of a whole POST.
-_COLUMNS = ["record_id" if name == "id" else name for name in FIELDS] + ["received_at"]
-INSERT = f"INSERT INTO logs_logrecord ({', '.join(_COLUMNS)}) VALUES ({', '.join(['%s'] * len(_COLUMNS))})"  # noqa: S608
+COLUMNS = ["record_id" if name == "id" else name for name in FIELDS] + ["received_at"]
+INSERT = f"INSERT INTO logs_logrecord ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # noqa: S608
 
 
 def _insert(records: Sequence[Record], received_at: datetime) -> None:
