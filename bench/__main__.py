@@ -4,11 +4,13 @@ import argparse
 import json
 import os
 import platform
+import tempfile
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from bench import table
+from bench import records, table
 from bench.measure import REQUESTS, RESULTS, measure, memory, started
 from bench.systems import SYSTEMS
 
@@ -18,6 +20,15 @@ def main() -> None:
     if options.memory:
         with started("ours") as ours:
             memory(ours, options.memory)
+        return
+    machine = {"python": platform.python_version(), "kernel": platform.platform(), "cpus": os.cpu_count()}
+    if options.records:
+        sizes = []
+        with started("ours") as ours, tempfile.TemporaryDirectory(dir=RESULTS) as folder:
+            for size in records.measure(ours, options.records, Path(folder)):
+                sizes.append(size)
+                print(records.table(size), flush=True)
+        save(options.json, {"machine": machine, "records": sizes})
         return
     points = []
     print(table.HEAD, flush=True)
@@ -31,10 +42,12 @@ def main() -> None:
     compared = table.ratios(points)
     if compared:
         print("", table.COMPARED, *map(table.ratio_line, compared), sep="\n")
-    machine = {"python": platform.python_version(), "kernel": platform.platform(), "cpus": os.cpu_count()}
-    result = {"at": f"{datetime.now(UTC):%FT%TZ}", "machine": machine, "points": points, "ratios": compared}
-    options.json.write_text(json.dumps(result, indent=1) + "\n")
-    print(f"\nsaved in {options.json}")
+    save(options.json, {"machine": machine, "points": points, "ratios": compared})
+
+
+def save(file: Path, result: dict[str, Any]) -> None:
+    file.write_text(json.dumps({"at": f"{datetime.now(UTC):%FT%TZ}"} | result, indent=1) + "\n")
+    print(f"\nsaved in {file}")
 
 
 def arguments() -> argparse.Namespace:
@@ -44,6 +57,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--systems", type=lambda text: text.split(","), default=list(SYSTEMS), help="ours,plain,floor")
     parser.add_argument("--json", type=Path, default=RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
     parser.add_argument("--memory", type=int, metavar="N", help="show the memory before and after N /status of ours")
+    parser.add_argument("--records", type=whole_numbers, metavar="N,N...", help="measure ours with logs of such sizes")
     options = parser.parse_args()
     if unknown := set(options.systems) - set(SYSTEMS):
         parser.error(f"--systems: {', '.join(unknown)} is none of {', '.join(SYSTEMS)}")

@@ -30,6 +30,22 @@ def test_memory_shows_each_worker(tmp_path: Path):
     assert [line.split()[0] for line in workers] == ["service1", "service2", "storage"]
 
 
+def test_records_are_measured_at_each_size(tmp_path: Path):
+    done = LocalSystem(tmp_path)("bench", "--records", "20,50", "--json", "result.json")
+    assert done.returncode == 0, done.stderr
+    few, more = json.loads((tmp_path / "result.json").read_text())["records"]
+    assert (few["records"], more["records"]) == (20, 50)
+    assert (
+        set(few["p50"])
+        == set(more["times_the_first"])
+        == {*("limit=100", "tail=100", "in the middle", "JSON page", "POST")}
+    )
+    for name in ("import", "both", "bare_rows", "read", "shell"):
+        rate = more.get(f"{name}_lines_per_second") or more[f"{name}_per_second"]
+        assert rate > 0
+    assert "50 records\n" in done.stdout
+
+
 def test_an_unknown_system(tmp_path: Path):
     done = LocalSystem(tmp_path)("bench", "--systems", "ours,theirs")
     assert (done.returncode, done.stdout) == (2, "")
