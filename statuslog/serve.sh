@@ -22,7 +22,7 @@ python manage.py prepare
 
 # Else the C library gives each new thread a heap of its own, which only grows: megabytes for each, and threads come
 # and go with the load. Python lets one thread run at a time, so two heaps are as quick as many.
-export MALLOC_ARENA_MAX="${MALLOC_ARENA_MAX:-2}"
+export MALLOC_ARENA_MAX=2
 export BIND="${BIND:-$address}"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 exec gunicorn --config "$root/statuslog/gunicorn_conf.py" "$service.wsgi"
