@@ -14,10 +14,10 @@ pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(400)]
 PARTS = {
     "storage": ["tests/storage"],
     "contract": ["tests/contract"],
-    "live": ["tests/live/test_story.py", "tests/live/test_replicas.py", "tests/live/test_faults.py"],
+    "live": [f"tests/live/test_{name}.py" for name in ("story", "replicas", "moving", "faults")],
 }
 # Of the live faults those in which storage, and so its database, plays a part.
-ABOUT_STORAGE = {"live": ["-k", "test_story or test_replicas or storage or restart or killed"]}
+ABOUT_STORAGE = {"live": ["-k", "story or replicas or moving or outage or hangs or together or (again and storage)"]}
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.core.management import BaseCommand, call_command
 
 from statuslog import env
+from statuslog.database import engine
 from statuslog.sqlite.commands import prepare_database
 
 
@@ -15,9 +16,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         prepare_database()
-        self._make_superuser()
-        if not (settings.STATIC_ROOT / "staticfiles.json").exists():
-            call_command("collectstatic", verbosity=0, interactive=False)
+        with engine.alone():  # here too: one makes what the others then find
+            self._make_superuser()
+            if not (settings.STATIC_ROOT / "staticfiles.json").exists():
+                call_command("collectstatic", verbosity=0, interactive=False)
 
     def _make_superuser(self) -> None:
         name = env.text("DJANGO_SUPERUSER_USERNAME")
