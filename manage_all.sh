@@ -120,6 +120,32 @@ cmd_logs() {
     (cd -- "$RUN_DIR" && tail -n 100 "${follow[@]/#--follow/-F}" "${names[@]/%/.log}")
 }
 
+## tail [--docker | --local] [-f] [-n N]
+##   Print the last N records of the log, 10 unless told otherwise; with -f go on with each that comes, until Ctrl-C.
+cmd_tail() {
+    take_mode "$@"
+    local count=10 follow=()
+    set -- "${REST[@]}"
+    while (($#)); do
+        case $1 in
+        -f | --follow) follow=(--follow) ;;
+        -n)
+            [[ ${2:-} =~ ^[0-9]+$ ]] || usage_error "tail -n takes a number, not: ${2:-}"
+            count=$2
+            shift
+            ;;
+        *) usage_error "tail does not take: $1" ;;
+        esac
+        shift
+    done
+    if [[ $MODE == docker ]]; then
+        docker compose exec -T service1 python - http://127.0.0.1:8000 "$count" "${follow[@]}" <manage/tail.py
+        return
+    fi
+    need_venv requirements.txt
+    "$VENV/bin/python" manage/tail.py "http://127.0.0.1:$SERVICE1_PORT" "$count" "${follow[@]}"
+}
+
 ## migrate [--docker | --local] [ARGUMENT...]
 ##   Bring the databases up to date, the log's and the outboxes'; every start does it too. With arguments, such
 ##   as logs 0001, storage's alone.

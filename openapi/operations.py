@@ -62,6 +62,12 @@ READ = [
         OpenApiParameter.HEADER,
         description="The ETag of what is at hand already: answered with 304 while it is current.",
     ),
+    OpenApiParameter(
+        "Last-Event-ID",
+        {"type": "integer", "minimum": 0},
+        OpenApiParameter.HEADER,
+        description="With `follow`: go on behind the event of that id.",
+    ),
     response_header("ETag", {"type": "string"}, "For If-None-Match; none with a relative time.", 200, 304),
 ]
 
@@ -71,7 +77,8 @@ def read_log(more: Answers) -> Any:
         operation_id="read_log",
         summary="Read the log",
         description="All of it as text, or the part and in the form that is asked for. `tail` goes without `limit`, "
-        f"`order` and `cursor`; with JSON, `limit` and `tail` are 1 to {logs.views.LARGEST_PAGE}.",
+        f"`order` and `cursor`; with JSON, `limit` and `tail` are 1 to {logs.views.LARGEST_PAGE}. `follow` goes with "
+        "`service`, `instance`, `contains` and `tail`; its answer, also as `text/event-stream`, has no end.",
         tags=["log"],
         parameters=READ,
         responses={
@@ -84,7 +91,10 @@ def read_log(more: Answers) -> Any:
                 csv={"type": "string", "description": "The names of Record's values in the first row."},
             ),
             304: OpenApiResponse(description="What the client has is current."),
-            **errors(_400="A parameter is unknown or wrong; the text names it, and what is allowed."),
+            **errors(
+                _400="A parameter is unknown or wrong; the text names it, and what is allowed.",
+                _503="As many as MAX_FOLLOWERS follow the log already.",
+            ),
             # It comes from gunicorn, before there is a request.
             (414, "text/html"): OpenApiResponse({"type": "string"}, "The address is longer than 8 KB."),
             **more,

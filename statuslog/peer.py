@@ -8,7 +8,7 @@ netrc or certificate setting of the environment is used: a peer is one of our ow
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPException, IncompleteRead
 from typing import Any, cast
 
@@ -171,6 +171,14 @@ def stream(response: requests.Response, timeout: float) -> Iterator[bytes]:
         if chunk is None:
             return
         yield chunk
+
+
+def hang_up(response: requests.Response) -> None:
+    """Let whoever reads the answer find its end, from another thread."""
+    connection = response.raw.connection
+    if connection is not None:
+        with suppress(OSError):
+            cast(_Connection, connection).deadline.shutdown(socket.SHUT_RDWR)
 
 
 def _peer_error(error: BaseException, timeout: float) -> PeerError:

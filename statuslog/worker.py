@@ -3,7 +3,7 @@
 After an answer gunicorn hands a kept connection back to its main thread, which waits for the next request and
 hands it to a thread again: at full load that is half of the interpreter's time. Here the thread stays with the
 connection for a moment. And a request whose head takes too long is hung up on: gunicorn would wait for it
-without end, and each such client would cost a thread.
+without end, and each such client would cost a thread. Answers without an end are ended (streams.py).
 """
 
 import select
@@ -13,6 +13,8 @@ from contextlib import suppress
 from typing import Any
 
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from statuslog.streams import streams
 
 LINGER_MILLISECONDS = 50
 HEAD_SECONDS = 10.0  # after the first byte; without one gunicorn takes the thread back after 5 s
@@ -45,6 +47,7 @@ class LingeringWorker(ThreadWorker):
     def murder_pending(self) -> None:
         """Called by the main thread once a second, or more often."""
         super().murder_pending()
+        streams.look_after(stopping=not self.alive)
         now = time.monotonic()
         for conn, deadline in list(self._reading.items()):
             if deadline < now:

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from socket import socket
 from typing import Any
 
 import requests
@@ -13,15 +14,16 @@ from rest_framework.response import Response
 
 from service1.service2_client import Service2Client, Service2Error
 from statuslog.outbox.recording import recorder_from_environment
-from statuslog.peer import PeerError, PeerTimeout, stream
+from statuslog.peer import PeerError, PeerTimeout, hang_up, stream
 from statuslog.recorder import NotKept
 from statuslog.rest import SILENCE, Unavailable, View, wants_json
+from statuslog.streams import TooMany, streams
 
 ANSWER_WITHIN = 2.8  # seconds for a whole /status; of the contract's 3 s the rest is the way to the client
 LOG_TIMEOUT = 2.5  # seconds until storage begins to answer, and between any two parts of its answer
 
 # What storage needs to know of the request, and the client of the answer; the connection's own headers stay behind.
-ASKED_WITH = ("Accept", "Accept-Encoding", "If-None-Match")
+ASKED_WITH = ("Accept", "Accept-Encoding", "If-None-Match", "Last-Event-ID")
 LOG_HEADERS = (
     *("Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition"),
     *("Cache-Control", "ETag", "Vary", "Retry-After"),
@@ -69,7 +71,12 @@ class LogView(View):
         except PeerError as error:
             code = 504 if isinstance(error, PeerTimeout) else 502
             raise Unavailable(f"storage: unavailable ({error})", code) from error
-        response = StreamingHttpResponse(_Body(answer, stack), status=answer.status_code)
+        try:
+            body = _Body(answer, stack, request.META.get("gunicorn.socket"))
+        except TooMany as error:
+            stack.close()
+            raise Unavailable(str(error)) from error
+        response = StreamingHttpResponse(body, status=answer.status_code)
         for name in LOG_HEADERS:
             del response[name]  # Django's own: a 304, say, has no type
             if name in answer.headers:
@@ -78,12 +85,29 @@ class LogView(View):
 
 
 class _Body:
-    """The parts of an answer on their way through; closing it, read or not, frees the connection to storage."""
+    """The parts of an answer on their way through; closing it, read or not, frees the connection to storage.
 
-    def __init__(self, answer: requests.Response, stack: ExitStack) -> None:
+    One that storage may be silent in (a follower's, a long search) can take long, and is ended when its client has
+    gone or the process is to stop; raises TooMany.
+    """
+
+    def __init__(self, answer: requests.Response, stack: ExitStack, client: socket | None) -> None:
         silence = answer.headers.get(SILENCE, "")
+        self._answer = answer
         self._chunks = stream(answer, LOG_TIMEOUT + (int(silence) if silence.isdigit() else 0))
+        self._ended = False
+        if silence:
+            stack.callback(streams.remove, streams.add(self._end, client))  # removed before the connection is free
         self.close = stack.close
 
+    def _end(self) -> None:
+        self._ended = True
+        hang_up(self._answer)
+
     def __iter__(self) -> Iterator[bytes]:
-        return self._chunks
+        yield b""  # the answer's head does not wait for what may come late
+        try:
+            yield from self._chunks
+        except Exception:
+            if not self._ended:
+                raise

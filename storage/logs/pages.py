@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import BigIntegerField, ExpressionWrapper, F, QuerySet, TextField
 from django.db.models.functions import Cast
 
-from logs.forms import LINE, TEXT_FORM, Form, Row, as_text, moment
+from logs.forms import LINE, RECORD, TEXT_FORM, Form, Row, as_text, moment
 from logs.models import Edition, LogRecord
 from logs.places import Stretch, ordered
 from logs.query import Place, Query
@@ -113,6 +113,11 @@ def read(
         turn = turns.page
         left = None if left is None else left - len(found)
         size = max(1, PAGE_CHARACTERS // 2 * len(rows) // sum(len(str(row[-1])) for row in rows))
+
+
+def arrivals(after: int, newest: int, limit: int) -> list[Row]:
+    """The rows of RECORD that have arrived behind one, up to another, in the order of their arrival."""
+    return _raw(_keyed(LogRecord.objects.filter(row__gt=after, row__lte=newest).order_by("row"), *RECORD)[:limit])
 
 
 def _lines(query: Query, newest: int, behind: Place | None) -> Iterator[bytes]:

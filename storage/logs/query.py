@@ -73,6 +73,7 @@ class Query:
     tail: int | None = None
     cursor: Place | None = None
     format: str | None = None
+    follow: bool = False
     moving: bool = False  # a time was given as so long ago: the same question means another part a moment later
 
 
@@ -163,10 +164,17 @@ PARAMETERS = (
         "The form of the answer; without it, as the header Accept says, else text.",
         {"type": "string", "enum": list(FORMATS)},
     ),
+    Parameter(
+        "follow",
+        lambda value: _one_of("0", "1")(value) == "1",
+        "one of 0, 1",
+        "1: go on with each record as it comes, as text, NDJSON, or server-sent events (Accept: text/event-stream).",
+        {"type": "integer", "enum": [0, 1]},
+    ),
 )
 
 # What would contradict each other, or say nothing.
-APART = {"tail": ("limit", "order", "cursor")}
+APART = {"tail": ("limit", "order", "cursor"), "follow": ("since", "until", "limit", "order", "cursor")}
 
 
 def parse(given: QueryDict) -> Query:
@@ -176,7 +184,9 @@ def parse(given: QueryDict) -> Query:
         raise RecordError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
     values = {parameter.name: _value(parameter, given) for parameter in PARAMETERS if parameter.name in given}
     for name, others in APART.items():
-        if name in values and (other := next((other for other in others if other in values), None)):
+        if values.get(name) not in (None, False) and (
+            other := next((other for other in others if other in values), None)
+        ):
             raise RecordError(f"{name}: goes without {other}; leave one of the two out")
     moving = any(AGO.fullmatch(given.get(name, "")) for name in ("since", "until"))
     return Query(**values, moving=moving)

@@ -16,7 +16,8 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from logs import pages, readiness, writer
+from logs import following, pages, readiness, writer
+from logs.following import Following
 from logs.forms import CSV_FORM, FORMS, JSON_FORM, TEXT_FORM, Form, as_page
 from logs.models import Edition
 from logs.parsers import PARSERS, Lines, check_length
@@ -25,6 +26,7 @@ from logs.serializers import records_from_json, records_from_lines, records_from
 from logs.writer import Post
 from statuslog.record import RecordError, parse_timestamp, show_timestamp
 from statuslog.rest import SILENCE, JSONView, PlainTextRenderer, View, prefers_json, wants_json
+from statuslog.streams import TooMany
 
 
 class NoRoom(APIException):
@@ -52,6 +54,11 @@ class Away(APIException):
     wait = 1
 
 
+class Crowded(APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    wait = 5
+
+
 # A service's batch carries the time of its first record; an empty list makes the time a fence: logs/writer.py.
 FENCE = "Log-Fence"
 
@@ -74,6 +81,8 @@ class LogView(View):
     def get(self, request: Request) -> HttpResponseBase:
         try:
             query = parse(request.query_params)
+            if query.follow:
+                return _following(request, query)
             form = _form(request, query)
             size = _page_size(query) if form is JSON_FORM else 0
         except RecordError as error:
@@ -143,6 +152,41 @@ def _form(request: Request, query: Query) -> Form:
         return FORMS[query.format]
     by_type = {form.media_type: form for form in FORMS.values()}
     return by_type.get(request._request.get_preferred_type(list(by_type)) or "", TEXT_FORM)
+
+
+def _following(request: Request, query: Query) -> HttpResponseBase:
+    """The answer to a follower; raises RecordError."""
+    state = pages.state()
+    query = replace(query, since=state.begins)
+    by_type = {form.media_type: name for name, (form, _) in following.FORMS.items()}
+    name = query.format or by_type.get(request._request.get_preferred_type(list(by_type)) or "", "text")
+    if name not in following.FORMS:
+        raise RecordError(
+            "format: must be one of text, ndjson with follow=1; Accept: text/event-stream asks for events"
+        )
+    if query.tail is not None and query.tail > LARGEST_PAGE:
+        raise RecordError(f"tail: must be 0 to {LARGEST_PAGE:,} with follow=1")
+    form, heartbeat = following.FORMS[name]
+    body: Any = ()
+    if request.method != "HEAD":
+        try:
+            body = Following(query, form, heartbeat, _last_event(request), request.META.get("gunicorn.socket"))
+        except TooMany as error:
+            raise Crowded(str(error)) from error
+    headers = {"Cache-Control": "no-store", SILENCE: str(following.HEARTBEAT)}
+    response = StreamingHttpResponse(body, content_type=form.content_type, headers=headers)
+    patch_vary_headers(response, ["Accept"])
+    return response
+
+
+def _last_event(request: Request) -> int | None:
+    """The row of the record that a follower has seen last; raises RecordError."""
+    value = request.headers.get("Last-Event-ID") or None
+    if value is None:
+        return None
+    if not (value.isascii() and value.isdigit() and len(value) < 19):
+        raise RecordError(f"Last-Event-ID: {value[:40]!r} is not the id of an event")
+    return int(value)
 
 
 def _page_size(query: Query) -> int:

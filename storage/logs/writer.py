@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import Error, connection, transaction
 
+from logs.following import feed
 from logs.models import Fence, LogRecord
 from logs.serializers import record_of
 from logs.turns import turns
@@ -109,6 +110,7 @@ def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:
         raise
     for call, outcome in outcomes:
         call.outcome = outcome
+    feed.grown()
 
 
 _batcher: Batcher[Post, int] = Batcher(_write, most=MAX_WAITING, patience=TURN_TIMEOUT)

@@ -18,7 +18,7 @@ from tests.manage_all import SCRIPT, LocalSystem
 pytestmark = pytest.mark.live
 
 COMMANDS = {
-    *("help", "setup", "run", "up", "down", "status", "logs", "migrate", "makemigrations"),
+    *("help", "setup", "run", "up", "down", "status", "logs", "tail", "migrate", "makemigrations"),
     *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "import", "prune", "test", "bench", "lint"),
 }
 
@@ -74,6 +74,8 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
         ["run", "--detach", "now"],
         ["status", "all"],
         ["logs", "nginx"],
+        ["tail", "-n", "few"],
+        ["tail", "service1"],
         ["reset", "--all"],
         ["verify", "--al"],
         ["backup", "a", "b"],
@@ -124,6 +126,33 @@ def test_logs_when_nothing_ever_ran(stopped: LocalSystem):
     done = stopped("logs", "--local")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_tail(running: LocalSystem):
+    call_status(running, 2)
+    lines = log(running).decode().splitlines(keepends=True)
+    assert running("tail", "--local", "-n", "3").stdout == "".join(lines[-3:])
+    assert running("tail", "--local").stdout == "".join(lines[-10:])
+
+
+def test_tail_follows(running: LocalSystem):
+    call_status(running, 1)
+    follower = running.popen("tail", "--local", "-f", "-n", "2")
+    assert follower.stdout
+    try:
+        last = log(running).decode().splitlines(keepends=True)[-2:]
+        assert [follower.stdout.readline() for _ in last] == last
+        call_status(running, 1)
+        assert [follower.stdout.readline() for _ in last] == log(running).decode().splitlines(keepends=True)[-2:]
+    finally:
+        os.killpg(follower.pid, signal.SIGINT)
+        follower.communicate()
+
+
+def test_tail_of_what_does_not_run(stopped: LocalSystem):
+    done = stopped("tail", "--local")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("tail: service1 does not answer")
 
 
 def test_migrate_and_createsuperuser_before_the_first_start(stopped: LocalSystem):

@@ -48,6 +48,20 @@ def test_logs(stack: LocalSystem):
     assert "service1-1" not in done.stdout
 
 
+def test_tail(stack: LocalSystem):
+    lines = requests.get(f"{stack.public}/status", timeout=10).text
+    assert stack("tail", "-n", "2").stdout == lines
+    follower = stack.popen("tail", "-f", "-n", "1")
+    assert follower.stdout
+    try:
+        assert follower.stdout.readline() == lines.splitlines(keepends=True)[-1]
+        lines = requests.get(f"{stack.public}/status", timeout=10).text
+        assert follower.stdout.readline() + follower.stdout.readline() == lines
+    finally:
+        follower.terminate()
+        follower.communicate()
+
+
 def test_migrate(stack: LocalSystem):
     done = stack("migrate", "--check")
     assert done.returncode == 0, done.stderr
