@@ -59,6 +59,7 @@ class Feed:
         """The newest row, as soon as it is beyond that one, or when the time is over."""
         until = time.monotonic() + seconds
         while True:
+            pages.let_go()
             with self._changed:
                 now = time.monotonic()
                 stale = now >= self._stale_at

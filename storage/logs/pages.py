@@ -54,6 +54,20 @@ def state() -> State:
     return State(ends[0][0] if ends else 0, hashlib.blake2s(told, digest_size=12).hexdigest(), begins)
 
 
+def let_go() -> None:
+    """Give the connection back while nothing is asked: PostgreSQL's are few, and a slow client may take hours. SQLite's
+    stays open, as each thread has its own."""
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
+
+
+def unhurried(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The same parts; no connection is held while the client takes one."""
+    for part in parts:
+        let_go()
+        yield part
+
+
 def stream(query: Query, form: Form, newest: int) -> Iterator[bytes]:
     """What is asked for of the records up to the row `newest`, in a form that is streamed.
 

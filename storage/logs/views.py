@@ -100,7 +100,8 @@ class LogView(View):
         elif form is JSON_FORM:
             response = _page(request, query, newest, size)
         else:
-            response = StreamingHttpResponse(pages.stream(query, form, newest), content_type=form.content_type)
+            parts = pages.unhurried(pages.stream(query, form, newest))
+            response = StreamingHttpResponse(parts, content_type=form.content_type)
         return _described(response, request, query, form, tag)
 
     def post(self, request: Request) -> Response:

@@ -1,6 +1,8 @@
 """When PostgreSQL is away, storage says so and nothing is lost; when it is back, all is as before."""
 
+import time
 from collections.abc import Iterator
+from http.client import HTTPConnection
 
 import pytest
 
@@ -64,3 +66,17 @@ def test_a_password_that_is_wrong_is_never_shown(start: Start):
     with pytest.raises(RuntimeError) as error:
         start("storage", DATABASE_URL="postgres://statuslog:my-secret@127.0.0.1:9/statuslog")
     assert "my-secret" not in str(error.value)
+
+
+def test_those_who_follow_the_log_hold_no_connection(services: Services):
+    followers = [HTTPConnection("127.0.0.1", services.ports["storage"], timeout=5) for _ in range(25)]
+    for follower in followers:
+        follower.request("GET", "/log?follow=1")
+    answers = [follower.getresponse() for follower in followers]
+    for number in range(2):  # a connection would be held from the first record on
+        assert post(f"{services.storage}/log", f"line {number}".encode()).status_code == 201
+        time.sleep(1)
+    assert [answer.readline() for answer in answers] == [b"line 0\n"] * 25
+    assert post(f"{services.storage}/log", b"the last").status_code == 201
+    for follower in followers:
+        follower.close()
