@@ -138,12 +138,12 @@ cmd_tail() {
         esac
         shift
     done
+    # exec, so that a signal to this script ends who follows.
     if [[ $MODE == docker ]]; then
-        docker compose exec -T service1 python - http://127.0.0.1:8000 "$count" "${follow[@]}" <manage/tail.py
-        return
+        exec docker compose exec -T service1 python - http://127.0.0.1:8000 "$count" "${follow[@]}" <manage/tail.py
     fi
     need_venv requirements.txt
-    "$VENV/bin/python" manage/tail.py "http://127.0.0.1:$SERVICE1_PORT" "$count" "${follow[@]}"
+    exec "$VENV/bin/python" manage/tail.py "http://127.0.0.1:$SERVICE1_PORT" "$count" "${follow[@]}"
 }
 
 ## migrate [--docker | --local] [ARGUMENT...]

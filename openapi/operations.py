@@ -64,9 +64,9 @@ READ = [
     ),
     OpenApiParameter(
         "Last-Event-ID",
-        {"type": "integer", "minimum": 0},
+        {"type": "string"},  # read only with `follow`, where another one than a number is refused
         OpenApiParameter.HEADER,
-        description="With `follow`: go on behind the event of that id.",
+        description="With `follow`: go on behind the event of that id, a whole number.",
     ),
     response_header("ETag", {"type": "string"}, "For If-None-Match; none with a relative time.", 200, 304),
 ]

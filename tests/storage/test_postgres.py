@@ -240,7 +240,8 @@ def test_a_page_can_be_searched_in_an_index_unsorted(
         )
         for number in range(500)
     )
-    with connection.cursor() as cursor:
+    # In a transaction, as otherwise the connection, with its settings, is given back between the pages.
+    with transaction.atomic(), connection.cursor() as cursor:
         # A log this small is sooner read whole and sorted. The question is what PostgreSQL can do with a large one.
         cursor.execute("ANALYZE logs_logrecord; SET enable_seqscan = off; SET enable_sort = off")
         with django_assert_max_num_queries(20) as queries:
