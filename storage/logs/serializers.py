@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from logs.models import LogRecord
-from statuslog.record import FIELDS, MICROSECOND, Record, RecordError, check_line, new_id, parse_line
+from statuslog.record import FIELDS, MEASURED, MICROSECOND, Record, RecordError, check_line, new_id, parse_line
 
 T = TypeVar("T")
 
@@ -18,18 +18,12 @@ def records_from_json(data: Any) -> list[Record]:
         return [Record.from_json(data)]
     if not isinstance(data, list) or not data:
         raise RecordError("send a record as a JSON object, or a list of one or more of them")
-    records = []
-    for number, item in enumerate(data, start=1):
-        try:
-            records.append(Record.from_json(item))
-        except RecordError as error:
-            raise RecordError(f"record {number}: {error}") from None
-    return records
+    return [_named(f"record {number}", Record.from_json, item) for number, item in enumerate(data, start=1)]
 
 
 def records_from_lines(lines: Iterable[bytes]) -> list[Record]:
     """The record that each line is as JSON; raises RecordError naming the line."""
-    return [_named(number, record_from_line, line) for number, line in enumerate(lines, start=1)]
+    return [_named(f"line {number}", record_from_line, line) for number, line in enumerate(lines, start=1)]
 
 
 def records_from_text(lines: Iterable[bytes], arrival: datetime, key: UUID | None) -> list[Record]:
@@ -39,7 +33,7 @@ def records_from_text(lines: Iterable[bytes], arrival: datetime, key: UUID | Non
     """
     return [
         # A microsecond apart, so that no two records of one body share a place in the log.
-        _record_of_line(_named(number, _text, line), arrival + number * MICROSECOND, _line_id(key, number))
+        _record_of_line(_named(f"line {number}", _text, line), arrival + number * MICROSECOND, _line_id(key, number))
         for number, line in enumerate(lines, start=1)
     ]
 
@@ -66,11 +60,11 @@ def decode(line: bytes) -> str:
         raise RecordError(f"not UTF-8: byte 0x{line[error.start]:02x} is wrong there") from None
 
 
-def _named(number: int, read: Callable[[bytes], T], line: bytes) -> T:
+def _named(place: str, read: Callable[[Any], T], item: Any) -> T:
     try:
-        return read(line)
+        return read(item)
     except RecordError as error:
-        raise RecordError(f"line {number}: {error}") from None
+        raise RecordError(f"{place}: {error}") from None
 
 
 def _text(line: bytes) -> str:
@@ -85,20 +79,10 @@ def _line_id(key: UUID | None, number: int) -> UUID:
 
 def _record_of_line(line: str, arrival: datetime, record_id: UUID) -> Record:
     parsed = parse_line(line)
-    measured = {} if parsed is None else _values(parsed[1])
+    measured = {} if parsed is None else {name: getattr(parsed[1], name) for name in MEASURED}
     return Record(id=record_id, service="", timestamp=arrival, line=line, **measured)
-
-
-def row_of(record: Record, received_at: datetime) -> LogRecord:
-    """The row that keeps `record`."""
-    values = _values(record)
-    return LogRecord(record_id=values.pop("id"), received_at=received_at, **values)
 
 
 def record_of(row: LogRecord) -> Record:
     """The record that `row` keeps."""
     return Record(id=row.record_id, **{name: getattr(row, name) for name in FIELDS if name != "id"})
-
-
-def _values(source: Any) -> dict[str, Any]:
-    return {name: getattr(source, name) for name in FIELDS if hasattr(source, name)}

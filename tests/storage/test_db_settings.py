@@ -6,13 +6,14 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
 from logs import writer
 from logs.models import LogRecord
-from logs.serializers import records_from_text, row_of
+from logs.serializers import records_from_text
 from logs.writer import Post
 from statuslog.sqlite import SqliteError, check_file, set_write_ahead_log
 from tests.storage.conftest import MOMENT
@@ -87,7 +88,7 @@ def test_a_second_transaction_cannot_begin(another: sqlite3.Connection):
 
 def test_a_reader_does_not_see_what_is_not_committed(another: sqlite3.Connection):
     with transaction.atomic():
-        LogRecord.objects.bulk_create([row_of(records_from_text([b"a"], MOMENT, None)[0], MOMENT)])
+        LogRecord.objects.create(record_id=UUID(int=1), timestamp=MOMENT, line="a", received_at=MOMENT)
         assert another.execute("SELECT count(*) FROM logs_logrecord").fetchone() == (0,)
     assert another.execute("SELECT count(*) FROM logs_logrecord").fetchone() == (1,)
 
