@@ -1,7 +1,6 @@
 """Chromium, a storage process with an admin, and a log worth looking at."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,6 +13,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Dialog, Locator, Page, 
 
 from statuslog.record import LineStyle, Measurement, Record, make
 from tests.processes import ROOT, Services
+from tests.required import leave_out
 
 NAME, PASSWORD = "admin", "a long enough password"
 NEWEST = datetime(2025, 9, 26, 16, 45, 6, 123456, tzinfo=UTC)
@@ -35,13 +35,10 @@ SCREENSHOTS = ROOT / "test-output"
 @pytest.fixture(scope="session")
 def chromium() -> str:
     """The path of the browser; without one the test is skipped, or fails where all tests are required."""
-    for name in ("chromium", "chromium-browser", "google-chrome"):
-        if path := shutil.which(name):
-            return path
-    missing = "there is no Chromium; install it (Debian: apt-get install chromium)"
-    if os.environ.get("STATUSLOG_REQUIRE_ALL") == "1":
-        pytest.fail(missing)
-    pytest.skip(missing)
+    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if path is None:
+        leave_out("there is no Chromium; install it (Debian: apt-get install chromium)")
+    return path
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.docker.stack import PYTHON_IMAGE, Stack, copy_source, give_to
+from tests.required import leave_out
 
 REMEDY = 'get one with: eval "$(.ci/engine)"'
 
@@ -32,11 +33,8 @@ def what_is_missing() -> str | None:
 @pytest.fixture(scope="session")
 def engine() -> None:
     """Without an engine the test is skipped, or fails where all tests are required."""
-    missing = what_is_missing()
-    if missing and os.environ.get("STATUSLOG_REQUIRE_ALL") == "1":
-        pytest.fail(f"{missing}; {REMEDY}")
-    if missing:
-        pytest.skip(f"{missing}; {REMEDY}")
+    if missing := what_is_missing():
+        leave_out(f"{missing}; {REMEDY}")
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The same suite on PostgreSQL: pytest once more, with --postgres, which puts storage on a server of its own."""
 
-import os
 import subprocess
 import sys
 
@@ -8,6 +7,7 @@ import pytest
 
 from tests import postgres
 from tests.processes import ROOT
+from tests.required import leave_out
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(400)]
 
@@ -23,7 +23,7 @@ ABOUT_STORAGE = {"live": ["-k", "story or replicas or moving or outage or hangs 
 @pytest.mark.parametrize("part", PARTS)
 def test_all_of_it_passes(part: str):
     if postgres.find_server() is None:
-        (pytest.fail if os.environ.get("STATUSLOG_REQUIRE_ALL") == "1" else pytest.skip)(postgres.REMEDY)
+        leave_out(postgres.REMEDY)
     chosen = [*PARTS[part], *ABOUT_STORAGE.get(part, [])]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "--postgres", "-q", "--durations=5", *chosen],

@@ -24,6 +24,7 @@ from tests.docker.stack import PYTHON_IMAGE
 from tests.manage_all import LocalSystem
 from tests.processes import ROOT, answers, clean_environment, free_ports
 from tests.repo.readme import Command, FreePorts, blocks, looks_like, stories
+from tests.required import leave_out
 
 LOCAL, DOCKER = "console", "console docker"
 
@@ -112,8 +113,7 @@ class Shell:
 def curl() -> None:
     """Without it README's commands cannot be run: skipped, or failed where all tests are required."""
     if shutil.which("curl") is None:
-        missing = "there is no curl; install it (Debian: apt-get install curl)"
-        (pytest.fail if os.environ.get("STATUSLOG_REQUIRE_ALL") == "1" else pytest.skip)(missing)
+        leave_out("there is no curl; install it (Debian: apt-get install curl)")
 
 
 @pytest.fixture
