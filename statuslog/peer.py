@@ -38,6 +38,7 @@ _REASONS: tuple[tuple[type[BaseException], str], ...] = (
     (IncompleteRead, "connection lost"),
     (HTTPException, "not an HTTP answer"),
     (LocationParseError, "its address is wrong"),
+    (UnicodeError, "its address is wrong"),  # a name that no resolver can be asked for
 )
 
 
@@ -71,12 +72,24 @@ class _Connection(HTTPConnection):
         self.deadline.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
 
     def _new_conn(self) -> socket.socket:
-        plain = super()._new_conn()
-        timeout = plain.gettimeout()
-        deadline = _DeadlineSocket(plain.family, plain.type, plain.proto, fileno=plain.detach())
-        deadline.settimeout(timeout)
-        self.deadline = deadline
-        return deadline
+        """A connection to the first of the name's addresses that takes one, within the time-out for all of them.
+
+        `urllib3` would give all of the time to each: of three replicas one that is gone costs what three may.
+        """
+        until = time.monotonic() + cast(float, self.timeout)
+        addresses = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        for number, (family, kind, protocol, _, address) in enumerate(addresses):
+            self.deadline = _DeadlineSocket(family, kind, protocol)
+            try:
+                self.deadline.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.deadline.settimeout(max(0.0, until - time.monotonic()) / (len(addresses) - number))
+                self.deadline.connect(address)
+                self.deadline.settimeout(until - time.monotonic())
+                return self.deadline
+            except OSError as error:
+                self.deadline.close()
+                failure = error
+        raise failure
 
 
 class _Pool(HTTPConnectionPool):
@@ -135,7 +148,7 @@ class Peer:
                 _prepared(method, self.url + path, body, headers), stream=True, timeout=limit
             ) as response:
                 yield response
-        except (requests.RequestException, HTTPError, TimeoutError) as error:
+        except (requests.RequestException, HTTPError, TimeoutError, UnicodeError) as error:
             raise _peer_error(error, timeout) from error
 
 

@@ -4,9 +4,9 @@ import gzip
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -157,18 +157,47 @@ def test_an_address_that_cannot_be_one():
         get("http://" + "a" * 70)
 
 
-def test_a_peer_that_does_not_even_accept():
-    with socket.socket() as full:
+@contextmanager
+def not_accepting() -> Iterator[tuple[str, int]]:
+    """The address of a listener that does not take one more connection, nor refuse it: like a machine that is off."""
+    with ExitStack() as stack:
+        full = stack.enter_context(socket.socket())
         full.bind(("127.0.0.1", 0))
         full.listen(0)
-        held = [socket.socket() for _ in range(4)]
-        for client in held:
+        for _ in range(4):
+            client = stack.enter_context(socket.socket())
             client.setblocking(False)
             client.connect_ex(full.getsockname())
-        with in_time(), pytest.raises(PeerTimeout):
-            get(f"http://127.0.0.1:{full.getsockname()[1]}")
-        for client in held:
-            client.close()
+        yield full.getsockname()
+
+
+def test_a_peer_that_does_not_even_accept():
+    with not_accepting() as (host, port), in_time(), pytest.raises(PeerTimeout):
+        get(f"http://{host}:{port}")
+
+
+@pytest.fixture
+def replicas(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Gives a name the addresses that it is called with; returns a URL of that name."""
+
+    def resolve_to(*addresses: tuple[str, int]) -> str:
+        found = [(socket.AF_INET, socket.SOCK_STREAM, 0, "", address) for address in addresses]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: found)
+        return "http://replicas.invalid:80"
+
+    return resolve_to
+
+
+def test_replicas_that_do_not_accept_get_no_more_time_than_one(replicas: Callable[..., str]):
+    with not_accepting() as address, in_time(), pytest.raises(PeerTimeout):
+        get(replicas(address, address, address))
+
+
+def test_of_several_replicas_one_that_answers_is_enough(other: WrongPeer, replicas: Callable[..., str]):
+    address = ("127.0.0.1", int(other.url.rpartition(":")[2]))
+    with not_accepting() as gone:
+        assert get(replicas(gone, address)) == b"hello"
+        assert get(replicas(("127.0.0.1", free_ports(1)[0]), gone, address)) == b"hello"
 
 
 def test_hanging(other: WrongPeer):
