@@ -1,5 +1,6 @@
 """What each operation takes and answers; importing this describes the views to drf-spectacular."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -9,7 +10,8 @@ import logs.views
 import service1.docs_page
 import service1.views
 import service2.views
-from logs.query import PARAMETERS
+from logs import overview
+from logs.query import PARAMETERS, Parameter
 from openapi.parts import LINE, NDJSON, Answers, answer, array, errors, ref, response_header
 from statuslog import health, schema
 
@@ -54,8 +56,13 @@ extend_schema_view(
     )
 )(service2.views.StatusView)
 
+
+def described(parameters: Iterable[Parameter]) -> list[OpenApiParameter]:
+    return [OpenApiParameter(known.name, dict(known.schema), description=known.description) for known in parameters]
+
+
 READ = [
-    *(OpenApiParameter(known.name, dict(known.schema), description=known.description) for known in PARAMETERS),
+    *described(PARAMETERS),
     OpenApiParameter(
         "If-None-Match",
         {"type": "string"},
@@ -167,6 +174,21 @@ extend_schema_view(
         },
     )
 )(logs.views.EditionView)
+
+extend_schema_view(
+    get=extend_schema(
+        operation_id="overview",
+        summary="The log in short",
+        description="Asked by service1 for its page: whether storage can do its work, the latest record of each of the "
+        f"first {overview.SHOWN} services by name, and what they measured, thinned.",
+        tags=["log"],
+        parameters=described(overview.PARAMETERS),
+        responses={
+            **answer(200, "What there is to show.", json=ref("Overview")),
+            **errors(_400="A parameter is unknown or wrong; the text names it, and what is allowed."),
+        },
+    )
+)(logs.views.OverviewView)
 
 extend_schema_view(
     get=extend_schema(

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from statuslog.record import FIELDS, FORBIDDEN_CHARACTERS, LINE_PATTERN, MAX_LINE_LENGTH, REQUIRED, Record
+from logs import overview
+from statuslog.record import FIELDS, FORBIDDEN_CHARACTERS, LINE_PATTERN, MAX_LINE_LENGTH, MEASURED, REQUIRED, Record
 from statuslog.rest import JSON, PROBLEM
 
 TEXT = "text/plain"
@@ -51,9 +52,13 @@ _VALUES: dict[Any, Schema] = {
 }
 
 
-def _record() -> Schema:
+def _values() -> dict[str, Schema]:
     hints = get_type_hints(Record)
-    values = {name: _VALUES[hints[name]] for name in FIELDS}
+    return {name: _VALUES[hints[name]] for name in FIELDS}
+
+
+def _record() -> Schema:
+    values = _values()
     values["line"] = {"type": "string", "minLength": 1, "maxLength": MAX_LINE_LENGTH, "pattern": f"^{_LINE}$"}
     return _object(values, required=REQUIRED, example=RECORD, description="A status record; null was not measured.")
 
@@ -108,10 +113,28 @@ SCHEMAS: dict[str, Schema] = {
         "properties": {
             "ready": {"type": "boolean"},
             "reasons": array(_SENTENCE, description="What keeps the service from its work; empty when it is ready."),
+            "measured": ref("Measurement"),
         },
-        "required": ["ready", "reasons"],
-        "example": {"ready": True, "reasons": []},
+        "required": ["ready", "reasons", "measured"],
+        "example": {"ready": True, "reasons": [], "measured": {name: RECORD.get(name) for name in MEASURED}},
     },
+    "Measurement": _object({name: _values()[name] for name in MEASURED}, description="What the service measures now."),
+    "Overview": _object(
+        {
+            "readiness": ref("Readiness"),
+            "services": array(
+                _object(
+                    {
+                        "service": _values()["service"],
+                        "latest": ref("Record"),
+                        "series": array(ref("Point"), description="The last record of each step that has one."),
+                    }
+                ),
+                maxItems=overview.SHOWN,
+            ),
+        }
+    ),
+    "Point": _object({name: _values()[name] for name in ("timestamp", *overview.DRAWN)}),
     "Problem": _object(
         {
             "type": {"const": "about:blank"},

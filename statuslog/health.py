@@ -1,16 +1,24 @@
 """`GET /healthz` and `GET /readyz`: the process lives; it can do its work now."""
 
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from typing import Any
 
 from django.urls import URLPattern, path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from statuslog.probe import measure
 from statuslog.rest import JSONView, View, wants_json
 
 # A check returns the names of what keeps the service from its work, such as "storage_unreachable".
 Check = Callable[[], Iterable[str]]
+
+
+def readiness(checks: Iterable[Check], facts: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """`{"ready": bool, "reasons": [name, …]}`, what the probe measures now, and the service's own facts."""
+    reasons = [reason for check in checks for reason in check()]
+    return {"ready": not reasons, "reasons": reasons, "measured": asdict(measure()), **facts()}
 
 
 class HealthView(View):
@@ -21,15 +29,14 @@ class HealthView(View):
 
 
 class ReadyView(JSONView):
-    """200, or 503 with the reasons; always JSON, `{"ready": bool, "reasons": [name, …]}` and facts beside."""
+    """200, or 503 with the reasons; always JSON."""
 
     checks: tuple[Check, ...] = ()
     facts: Callable[[], dict[str, Any]] = dict
 
     def get(self, request: Request) -> Response:
-        reasons = [reason for check in self.checks for reason in check()]
-        body = {"ready": not reasons, "reasons": reasons, **self.facts()}
-        return Response(body, status=503 if reasons else 200)
+        body = readiness(self.checks, self.facts)
+        return Response(body, status=200 if body["ready"] else 503)
 
 
 def urls(*checks: Check, facts: Callable[[], dict[str, Any]] = dict) -> list[URLPattern]:

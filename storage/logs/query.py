@@ -6,7 +6,7 @@ It must not know how the log is read (pages.py).
 import base64
 import binascii
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, Self
@@ -179,10 +179,7 @@ APART = {"tail": ("limit", "order", "cursor"), "follow": ("since", "until", "lim
 
 def parse(given: QueryDict) -> Query:
     """The query of a request; raises RecordError, which names the parameter and what is allowed."""
-    known = [parameter.name for parameter in PARAMETERS]
-    if unknown := sorted(set(given) - set(known)):
-        raise RecordError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
-    values = {parameter.name: _value(parameter, given) for parameter in PARAMETERS if parameter.name in given}
+    values = read(given, PARAMETERS)
     for name, others in APART.items():
         if values.get(name) not in (None, False) and (
             other := next((other for other in others if other in values), None)
@@ -190,6 +187,14 @@ def parse(given: QueryDict) -> Query:
             raise RecordError(f"{name}: goes without {other}; leave one of the two out")
     moving = any(AGO.fullmatch(given.get(name, "")) for name in ("since", "until"))
     return Query(**values, moving=moving)
+
+
+def read(given: QueryDict, parameters: Sequence[Parameter]) -> dict[str, Any]:
+    """The values of the parameters that are given; raises RecordError, also for one that is unknown."""
+    known = [parameter.name for parameter in parameters]
+    if unknown := sorted(set(given) - set(known)):
+        raise RecordError(f"unknown parameter {unknown[0]!r}; known are {', '.join(known)}")
+    return {parameter.name: _value(parameter, given) for parameter in parameters if parameter.name in given}
 
 
 def _value(parameter: Parameter, given: QueryDict) -> Any:

@@ -3,10 +3,13 @@
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, connection
 from django.db.migrations.executor import MigrationExecutor
+
+from statuslog import health
 
 
 def database() -> Iterator[str]:
@@ -44,3 +47,8 @@ def facts() -> dict[str, str]:
     except Error:
         return {}
     return {"postgresql": f"{major}.{minor}"}
+
+
+def report() -> dict[str, Any]:
+    """The same as /readyz answers."""
+    return health.readiness((database, disk), facts)

@@ -16,7 +16,7 @@ from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from logs import following, pages, readiness, writer
+from logs import following, overview, pages, readiness, writer
 from logs.following import Following
 from logs.forms import CSV_FORM, FORMS, JSON_FORM, TEXT_FORM, Form, as_page
 from logs.models import Edition
@@ -131,6 +131,19 @@ class EditionView(JSONView):
 
     def get(self, request: Request) -> Response:
         return Response({"edition": Edition.current()})
+
+
+class OverviewView(JSONView):
+    """Asked by service1 for its page: all that storage has to say on it, but for the records, in one answer."""
+
+    def get(self, request: Request) -> Response:
+        report = readiness.report()
+        away = "database_unreachable" in report["reasons"]
+        try:
+            services = [] if away else overview.overview(request.query_params, datetime.now(UTC))
+        except RecordError as error:
+            raise ValidationError(str(error)) from error
+        return Response({"readiness": report, "services": services})
 
 
 def _post_of(request: Request) -> Post:

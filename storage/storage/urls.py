@@ -5,12 +5,13 @@ from pathlib import Path
 from django.urls import path
 
 from logs import readiness
-from logs.views import EditionView, LogView
+from logs.views import EditionView, LogView, OverviewView
 from statuslog import health, schema
 
 urlpatterns = [
     path("log", LogView.as_view()),
     path("edition", EditionView.as_view()),
+    path("overview", OverviewView.as_view()),
     *health.urls(readiness.database, readiness.disk, facts=readiness.facts),
     *schema.urls(Path(__file__).parent),
 ]

@@ -7,12 +7,15 @@ from typing import Any
 from django.test import RequestFactory
 
 from statuslog import health
+from statuslog.record import MEASURED
 
 
 def readyz(*checks: health.Check, facts: Callable[[], dict[str, Any]] = dict) -> tuple[int, dict[str, object]]:
     view = health.urls(*checks, facts=facts)[1].callback
     response = view(RequestFactory().get("/readyz")).render()
-    return response.status_code, json.loads(response.content)
+    body = json.loads(response.content)
+    assert body.pop("measured").keys() == set(MEASURED)
+    return response.status_code, body
 
 
 def test_ready_when_no_check_finds_anything():
