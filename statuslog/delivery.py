@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from statuslog import filelock, rewrite
+from statuslog import filelock, rewrite, tracing
 from statuslog.record import Record
 from statuslog.recorder import LOCK_TIMEOUT, Outbox, Recorder
 from statuslog.storage_client import StorageError
@@ -81,10 +81,11 @@ class Delivery:
         pause = FIRST_PAUSE
         while True:
             done = False
-            try:
-                done = self.deliver()
-            except Exception:
-                log.exception("the delivery has failed; it will be tried again")
+            with tracing.background():
+                try:
+                    done = self.deliver()
+                except Exception:
+                    log.exception("the delivery has failed; it will be tried again")
             if done:
                 pause = FIRST_PAUSE
                 self._trouble.wait(LOOK_AROUND)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from statuslog import probe, record
+from statuslog import probe, record, tracing
 from statuslog.batching import Batcher, Call, NotDone
 from statuslog.missed import Missed
 from statuslog.record import MICROSECOND, LineStyle, Measurement, Record, RecordError
@@ -92,16 +92,17 @@ class Recorder:
         self.on_trouble: Callable[[], None] = lambda: None  # wakes the delivery
         self.now = now
         self._newest = EPOCH
-        self._batcher: Batcher[None, Kept] = Batcher(self._work, most=MAX_WAITING, patience=TURN_TIMEOUT)
+        self._batcher: Batcher[str, Kept] = Batcher(self._work, most=MAX_WAITING, patience=TURN_TIMEOUT)
 
     def keep(self) -> Kept:
         """Make a record of this moment and keep it in both stores; raises NotKept."""
+        trace = tracing.current()
         try:
-            return self._batcher(None)
+            return self._batcher(trace.request_id if trace else "")
         except NotDone as error:
             raise NotKept(str(error)) from error
 
-    def _work(self, take: Callable[[], Sequence[Call[None, Kept]]]) -> None:
+    def _work(self, take: Callable[[], Sequence[Call[str, Kept]]]) -> None:
         try:
             with self.vstorage.locked(LOCK_TIMEOUT) as file:
                 self._keep(take(), file)
@@ -114,7 +115,7 @@ class Recorder:
         calls = take()
         self._keep(calls, None)
 
-    def _keep(self, calls: Sequence[Call[None, Kept]], file: LockedFile | None) -> None:
+    def _keep(self, calls: Sequence[Call[str, Kept]], file: LockedFile | None) -> None:
         if not calls:
             return
         if file and file.behind and not self.vstorage_down:
@@ -123,6 +124,7 @@ class Recorder:
         times = file.begin(self.now(), len(calls)) if file else self._times(len(calls))
         measurement = probe.measure()  # once: what came together shows the same moment
         records = [self._make(measurement, time) for time in times]
+        tracing.note_batch(call.item for call in calls)
         storage = self._store(records, file)
         vstorage = self._append(records, file) if file and writable else "failed"
         if vstorage == "failed":

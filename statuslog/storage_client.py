@@ -7,6 +7,7 @@ from datetime import datetime
 
 import requests
 
+from statuslog import tracing
 from statuslog.peer import Peer, PeerError, read, stream
 from statuslog.record import Record, RecordError, show_timestamp
 
@@ -44,7 +45,7 @@ class StorageClient:
         self._post([], timeout, fence)
 
     def _post(self, records: Sequence[Mapping[str, object]], timeout: float, fence: datetime | None) -> None:
-        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        headers = {"Content-Type": "application/json", "Accept": "application/json", **tracing.batch_header()}
         if fence is not None:
             headers["Log-Fence"] = show_timestamp(fence)
         body = json.dumps(records).encode()

@@ -12,6 +12,7 @@ ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "*")
 
 INSTALLED_APPS = ["statuslog.outbox", "rest_framework"]
 MIDDLEWARE = [
+    "statuslog.middleware.Tracing",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",  # Content-Length
 ]

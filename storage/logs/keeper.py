@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from logs import pruning
+from statuslog import tracing
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +27,11 @@ def start() -> None:
 def _run() -> None:
     due = time.monotonic()  # at the start, and then once a day
     while True:
-        if time.monotonic() >= due:
+        daily = time.monotonic() >= due
+        if daily:
             due += A_DAY
-            work(daily=True)
-        else:
-            work(daily=False)
+        with tracing.background():
+            work(daily=daily)
         connection.close()
         time.sleep(LOOK_AROUND)
 

@@ -24,6 +24,7 @@ from logs.parsers import PARSERS, Lines, check_length
 from logs.query import Query, parse
 from logs.serializers import records_from_json, records_from_lines, records_from_text
 from logs.writer import Post
+from statuslog import tracing
 from statuslog.record import RecordError, parse_timestamp, show_timestamp
 from statuslog.rest import SILENCE, JSONView, PlainTextRenderer, View, prefers_json, wants_json
 from statuslog.streams import TooMany
@@ -105,6 +106,7 @@ class LogView(View):
         return _described(response, request, query, form, tag)
 
     def post(self, request: Request) -> Response:
+        tracing.note_batch(request.headers.get(tracing.BATCH, "").split(","))
         check_length(request)
         if not readiness.has_room():
             raise NoRoom

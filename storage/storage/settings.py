@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "rest_framework",
 ]
 MIDDLEWARE = [
+    "statuslog.middleware.Tracing",
     "storage.ports.UrlconfByPort",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -48,8 +49,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-# What comes in on the API's port needs of these only the first and Content-Length: storage/wsgi.py.
-API_MIDDLEWARE = ["storage.ports.UrlconfByPort", "django.middleware.common.CommonMiddleware"]
+# What comes in on the API's port needs of these only the first two and Content-Length: storage/wsgi.py.
+API_MIDDLEWARE = [*MIDDLEWARE[:2], "django.middleware.common.CommonMiddleware"]
 ROOT_URLCONF = "storage.urls"
 ADMIN_URLCONF = "storage.admin_urls"
 WSGI_APPLICATION = "storage.wsgi.application"

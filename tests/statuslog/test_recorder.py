@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from statuslog import probe
+from statuslog import probe, tracing
 from statuslog.record import Measurement
 from statuslog.recorder import Kept, NotKept, Recorder
 from statuslog.storage_client import StorageError
@@ -100,6 +100,26 @@ def test_a_batch_is_one_post_and_one_append(own: Recorder, storage: StorageInMem
     outcomes([pool.submit(own.keep) for _ in range(300)])
     assert len(storage.batches) < 300
     assert sum(len(batch) for batch in storage.batches) == 300
+
+
+def test_who_leads_a_batch_knows_the_requests_of_the_others(own: Recorder, storage: StorageInMemory, pool):
+    batches: list[set[str]] = []
+
+    def noting() -> None:
+        trace = tracing.current()
+        assert trace
+        batches.append({trace.request_id, *trace.batch})
+
+    def request(number: int) -> None:
+        tracing.begin(f"r{number}")
+        own.keep()
+        tracing.end()
+
+    storage.before = noting
+    for future in [pool.submit(request, number) for number in range(100)]:
+        future.result(10)
+    assert len(batches) == len(storage.batches) < 100
+    assert sorted(name for batch in batches for name in batch) == sorted(f"r{number}" for number in range(100))
 
 
 def test_a_clock_set_back_does_not_change_the_order(own: Recorder, storage: StorageInMemory, file: Path):

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from statuslog import tracing
 from statuslog.peer import PeerTimeout
 from statuslog.record import Record
 from statuslog.storage_client import StorageClient, StorageError
@@ -40,6 +41,20 @@ def test_records_are_posted_as_one_list_of_json(storage: WrongPeer):
     assert head.startswith(b"POST /log HTTP/1.1")
     assert b"Content-Type: application/json" in head
     assert [Record.from_json(item) for item in json.loads(body)] == [RECORD, RECORD]
+
+
+def test_a_request_and_its_batch_are_named(storage: WrongPeer):
+    trace = tracing.begin("mine")
+    try:
+        tracing.note_batch(["another", "a-third"])
+        StorageClient(storage.url).store([RECORD], 1)
+    finally:
+        tracing.end()
+    StorageClient(storage.url).store([RECORD], 1)
+    of_request, of_nobody = storage.requests
+    for header in ("X-Request-ID: mine", f"traceparent: {trace.traceparent}", "Batch-Request-IDs: another,a-third"):
+        assert f"\r\n{header}\r\n".encode() in of_request
+        assert header.partition(":")[0].encode() not in of_nobody
 
 
 def test_a_record_that_is_known_already_is_stored(storage: WrongPeer):

@@ -385,3 +385,12 @@ def test_too_little_free_disk_is_507(post, lines, settings: Settings):
     assert "MIN_FREE_BYTES" in response.text
     assert lines() == []
     assert list(readiness.disk()) == ["disk_low"]
+
+
+def test_the_event_of_a_batch_names_the_requests_whose_records_it_brings(
+    post, record: Record, caplog: pytest.LogCaptureFixture
+):
+    with caplog.at_level("INFO", "statuslog.middleware"):
+        post(dumps(record), JSON, **{"X-Request-ID": "mine", "Batch-Request-IDs": 'a,b,no "id",mine'})
+    (event,) = (found for found in caplog.records if found.name == "statuslog.middleware")
+    assert event.fields["batch"] == ["a", "b"]  # type: ignore[attr-defined]
