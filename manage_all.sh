@@ -143,7 +143,7 @@ cmd_tail() {
         exec docker compose exec -T service1 python - http://127.0.0.1:8000 "$count" "${follow[@]}" <manage/tail.py
     fi
     need_venv requirements.txt
-    exec "$VENV/bin/python" manage/tail.py "http://127.0.0.1:$SERVICE1_PORT" "$count" "${follow[@]}"
+    PYTHONPATH=$ROOT exec "$VENV/bin/python" manage/tail.py "http://127.0.0.1:$SERVICE1_PORT" "$count" "${follow[@]}"
 }
 
 ## migrate [--docker | --local] [ARGUMENT...]

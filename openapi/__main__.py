@@ -53,6 +53,9 @@ def document(name: str) -> dict[str, Any]:
     from drf_spectacular.generators import SchemaGenerator
     from drf_spectacular.validation import validate_schema
 
+    from openapi.parts import TOKENS
+    from statuslog import access
+
     schema: dict[str, Any] = SchemaGenerator(urlconf=f"{name}.urls").get_schema(public=True)
     if GENERATOR_STATS:
         GENERATOR_STATS.emit_summary()
@@ -61,7 +64,10 @@ def document(name: str) -> dict[str, Any]:
     for operation in schema["paths"].get("/log", {}).values():
         if "requestBody" in operation:
             operation["requestBody"]["required"] = True
-    schema["components"] = {"schemas": dict(sorted(parts_of(schema["paths"]).items()))}
+    for path, operations in schema["paths"].items():
+        for operation in operations.values():
+            operation["security"] = [{}] if path in access.OPEN else [{}, *({name: []} for name in TOKENS)]
+    schema["components"] = {"schemas": dict(sorted(parts_of(schema["paths"]).items())), "securitySchemes": TOKENS}
     validate_schema(schema)
     return schema
 

@@ -17,6 +17,8 @@ from statuslog import health, schema
 
 FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
 NO_FORMAT = errors(_400="An unknown `format`.", _406="`Accept` allows neither text nor JSON.")
+NO_TOKEN = errors(_401="API_TOKENS is set, and the request has none of them.")
+MAY_NOT_WRITE = errors(_403="API_TOKENS is set, and this token may only read.")
 DELIVERY = "What became of the own record: in storage or in the outbox, and in vstorage."
 DELIVERY_PATTERN = "^storage=(stored|queued), vstorage=(written|failed)$"
 STATUS = {"text": ref("StatusLines"), "json": ref("Status")}
@@ -39,6 +41,8 @@ extend_schema_view(
         responses={
             **answer(200, "Both records.", **STATUS),
             **NO_FORMAT,
+            **NO_TOKEN,
+            **MAY_NOT_WRITE,
             **answer(502, "service1's record, kept as ever, and why there is none of service2.", **PARTIAL),
             **errors(_503=NOT_KEPT),
             **answer(504, "service1's record, kept as ever; service2 was too slow.", **PARTIAL),
@@ -52,7 +56,13 @@ extend_schema_view(
         summary="Make a record of service2, keep it, and show it",
         tags=["status"],
         parameters=[FORMAT, delivery(200)],
-        responses={**answer(200, "The record.", **STATUS), **NO_FORMAT, **errors(_503=NOT_KEPT)},
+        responses={
+            **answer(200, "The record.", **STATUS),
+            **NO_FORMAT,
+            **NO_TOKEN,
+            **MAY_NOT_WRITE,
+            **errors(_503=NOT_KEPT),
+        },
     )
 )(service2.views.StatusView)
 
@@ -98,6 +108,7 @@ def read_log(more: Answers) -> Any:
                 csv={"type": "string", "description": "The names of Record's values in the first row."},
             ),
             304: OpenApiResponse(description="What the client has is current."),
+            **NO_TOKEN,
             **errors(
                 _400="A parameter is unknown or wrong; the text names it, and what is allowed.",
                 _503="As many as MAX_FOLLOWERS follow the log already.",
@@ -148,6 +159,8 @@ extend_schema_view(
         responses={
             **answer(200, "All of it was known already.", **COUNTS),
             **answer(201, "Stored.", **COUNTS),
+            **NO_TOKEN,
+            **MAY_NOT_WRITE,
             **errors(
                 _400="The body, a header or a parameter is wrong; the text says which line or field, and why.",
                 _406="`Accept` allows neither text nor JSON.",
@@ -171,6 +184,7 @@ extend_schema_view(
         tags=["log"],
         responses={
             **answer(200, "The log's edition.", json=ref("Edition")),
+            **NO_TOKEN,
         },
     )
 )(logs.views.EditionView)

@@ -146,6 +146,12 @@ SCHEMAS: dict[str, Schema] = {
     ),
 }
 
+# Both are optional: whether a token is needed is what the installation is set to.
+TOKENS: dict[str, Schema] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "A token of API_TOKENS, if that is set."},
+    "basic": {"type": "http", "scheme": "basic", "description": "The same, as the password of any user name."},
+}
+
 
 def answer(code: int, description: str, **forms: Schema) -> Answers:
     """An answer in its forms, such as `text=…, json=…`."""

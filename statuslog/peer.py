@@ -2,7 +2,8 @@
 
 The time-out of `requests` starts anew with every byte that arrives, so a peer that sends one byte a second
 would be waited for without end. Here it bounds the whole exchange. No redirects are followed, and no proxy,
-netrc or certificate setting of the environment is used: a peer is one of our own, at a known address.
+netrc or certificate setting of the environment is used: a peer is one of our own, at a known address. So each
+request has the services' own token, when there are any.
 """
 
 import socket
@@ -19,7 +20,7 @@ from urllib3 import HTTPConnectionPool, PoolManager, Timeout
 from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError, LocationParseError
 
-from statuslog import tracing
+from statuslog import tokens, tracing
 
 CONNECTIONS = 64  # kept open to a peer; more are made when needed and closed after use
 CHUNK = 64 * 1024
@@ -126,6 +127,7 @@ class Peer:
     def __init__(self, url: str) -> None:
         self.url = url
         self._adapter = _Adapter(url)
+        self._credentials = tokens.of_the_services()
 
     @contextmanager
     def request(
@@ -147,19 +149,21 @@ class Peer:
             # In total: looking up the name, connecting, and all of the answer's head.
             limit: Any = Timeout(total=timeout)  # which `requests` takes, and its stubs do not know
             with self._adapter.send(
-                _prepared(method, self.url + path, body, headers), stream=True, timeout=limit
+                _prepared(method, self.url + path, body, {**self._credentials, **(headers or {})}),
+                stream=True,
+                timeout=limit,
             ) as response:
                 yield response
         except (requests.RequestException, HTTPError, TimeoutError, UnicodeError) as error:
             raise _peer_error(error, timeout) from error
 
 
-def _prepared(method: str, url: str, body: bytes | None, headers: Mapping[str, str] | None) -> requests.PreparedRequest:
+def _prepared(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> requests.PreparedRequest:
     """What `Session.prepare_request` would make of it, without the two thirds of its work that look for what a
     peer has none of: cookies, redirects, hooks, credentials, proxies (0.7 ms of CPU a call instead of 1.3)."""
     request = requests.PreparedRequest()
     request.method, request.url, request.body = method, url, body
-    request.headers = CaseInsensitiveDict({"Accept-Encoding": "identity", **tracing.headers(), **(headers or {})})
+    request.headers = CaseInsensitiveDict({"Accept-Encoding": "identity", **tracing.headers(), **headers})
     request.prepare_hooks(None)
     if body is not None:
         request.headers["Content-Length"] = str(len(body))

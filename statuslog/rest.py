@@ -147,27 +147,27 @@ def _flat(detail: Any) -> str:
     return str(detail)
 
 
-def _error(request: HttpRequest, code: int, text: str) -> HttpResponse:
-    """An error that no view of ours has seen."""
+def error(request: HttpRequest, code: int, text: str) -> HttpResponse:
+    """An error that no view of ours has seen: a line of text or a problem, as the client accepts."""
     if prefers_json(request):
         return JsonResponse(_problem(code, text), status=code, content_type=PROBLEM)
     return HttpResponse(f"{text}\n", status=code, content_type=TEXT)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 400, "bad request")
+    return error(request, 400, "bad request")
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _error(request, 404, "there is nothing at this path")
+    return error(request, 404, "there is nothing at this path")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _error(request, 500, "an error of the service itself; its log says more")
+    return error(request, 500, "an error of the service itself; its log says more")
 
 
 def unavailable(request: HttpRequest, text: str) -> HttpResponse:
     """503 where no view of ours can answer; to be tried again in a second."""
-    answer = _error(request, 503, text)
+    answer = error(request, 503, text)
     answer["Retry-After"] = "1"
     return answer

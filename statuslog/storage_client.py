@@ -56,7 +56,9 @@ class StorageClient:
         except PeerError as error:
             raise StorageError(str(error)) from error
         if status not in (200, 201):
-            raise StorageError(f"{status}: {_detail(answer)}", refused=400 <= status < 500)
+            # Without the right token (401, 403) it has not looked at them.
+            refused = 400 <= status < 500 and status not in (401, 403)
+            raise StorageError(f"{status}: {_detail(answer)}", refused=refused)
 
     def records(self, since: datetime, limit: int, timeout: float) -> list[Record]:
         """Up to `limit` records of the log from `since` on, in the log's order. Raises StorageError."""

@@ -1,6 +1,6 @@
 """Settings of service1, the public service. Its database is the outbox."""
 
-from statuslog import defaults, env, sqlite
+from statuslog import defaults, env, sqlite, tokens
 
 SERVICE = "service1"
 
@@ -9,12 +9,14 @@ DATA_DIR = env.data_dir(SERVICE)
 SECRET_KEY = env.secret_key(DATA_DIR)
 # Nothing here builds an address from the Host header, so any name of the host will do.
 ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "*")
+API_TOKENS = tokens.of_environment()
 
 INSTALLED_APPS = ["statuslog.outbox", "rest_framework"]
 MIDDLEWARE = [
     "statuslog.middleware.Tracing",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",  # Content-Length
+    "statuslog.access.NeedToken",
 ]
 ROOT_URLCONF = "service1.urls"
 WSGI_APPLICATION = "service1.wsgi.application"

@@ -5,7 +5,7 @@ from datetime import timedelta
 import django
 
 from logs.limits import Limits
-from statuslog import defaults, env, sqlite
+from statuslog import defaults, env, sqlite, tokens
 from storage import postgres
 
 SERVICE = "storage"
@@ -16,6 +16,7 @@ SECRET_KEY = env.secret_key(DATA_DIR)
 # A list of names, not "*": it keeps a page of some other site from reaching the admin by DNS rebinding.
 ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "storage,localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.csv("DJANGO_CSRF_TRUSTED_ORIGINS")
+API_TOKENS = tokens.of_environment()
 
 # Requests that come in on this port get the admin and never the API; all others the API and never the admin.
 ADMIN_PORT = env.integer("ADMIN_PORT", 8200, minimum=1)
@@ -49,8 +50,9 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
-# What comes in on the API's port needs of these only the first two and Content-Length: storage/wsgi.py.
-API_MIDDLEWARE = [*MIDDLEWARE[:2], "django.middleware.common.CommonMiddleware"]
+# What comes in on the API's port needs of these only the first two and Content-Length: storage/wsgi.py. And a token, if
+# there are any; the admin has a login of its own.
+API_MIDDLEWARE = [*MIDDLEWARE[:2], "django.middleware.common.CommonMiddleware", "statuslog.access.NeedToken"]
 ROOT_URLCONF = "storage.urls"
 ADMIN_URLCONF = "storage.admin_urls"
 WSGI_APPLICATION = "storage.wsgi.application"

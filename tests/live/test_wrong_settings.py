@@ -29,12 +29,25 @@ def start(folder: Path, name: str, **settings: str) -> subprocess.CompletedProce
         ("service2", "GUNICORN_THREADS", "0", "set it to a whole number, 1 or more"),
         ("service1", "RECORD_UPTIME", "moon", "set it to one of: host, container"),
         ("service2", "STORAGE_URL", "storage:8000", "set it to an address such as http://127.0.0.1:8202"),
+        (
+            "service2",
+            "API_TOKENS_FILE",
+            "/nowhere",
+            "the file cannot be read: [Errno 2] No such file or directory: '/nowhere'",
+        ),
         ("storage", "MIN_FREE_BYTES", "1GB", "set it to a whole number, 0 or more"),
     ],
 )
 def test_a_wrong_value(tmp_path: Path, name: str, setting: str, value: str, wanted: str):
     done = start(tmp_path, name, **{setting: value})
     assert (done.returncode, done.stderr) == (1, f"{name}: {setting}={value!r}: {wanted}\n")
+
+
+@pytest.mark.parametrize("name", ["service1", "service2", "storage"])
+def test_a_weak_token_is_not_shown(tmp_path: Path, name: str):
+    done = start(tmp_path, name, API_TOKENS="write:letmein")
+    said = "token 1 is shorter than 16 characters; `openssl rand -hex 16` makes a good one"
+    assert (done.returncode, done.stderr) == (1, f"{name}: API_TOKENS='…': {said}\n")
 
 
 @pytest.mark.parametrize(("name", "file"), [("storage", "storage/db.sqlite3"), ("service1", "service1/outbox.sqlite3")])

@@ -87,6 +87,15 @@ def test_everything_else_is_not_stored_and_says_why(storage: WrongPeer, behaviou
     assert len(str(error.value)) < 300
 
 
+@pytest.mark.parametrize(("status", "refused"), [(400, True), (409, True), (401, False), (403, False), (503, False)])
+def test_only_what_storage_has_looked_at_is_refused(storage: WrongPeer, status: int, refused: bool):
+    """A service with another token than storage's keeps its records until the two agree again."""
+    storage.behaviour = answering_json(status, {"detail": "no"})
+    with pytest.raises(StorageError) as error:
+        StorageClient(storage.url).store([RECORD], 1)
+    assert error.value.refused is refused
+
+
 def test_nobody_there():
     with pytest.raises(StorageError, match="connection refused"):
         StorageClient(f"http://127.0.0.1:{free_ports(1)[0]}").store([RECORD], 1)
