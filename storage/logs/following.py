@@ -1,7 +1,7 @@
 """Following the log: each record once, when it has been committed, in the order of arrival.
 
 That is the order of the rows, as one commits after the other. By time a record that an outbox delivers late would
-stand behind what a follower has seen already, and be missed.
+stand behind what a follower has seen already, and be missed: docs/adr/0018-followers.md.
 """
 
 import json

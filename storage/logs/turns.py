@@ -1,7 +1,7 @@
 """Long readings and commits take turns now and then, so that SQLite can begin its write-ahead log anew.
 
 It can only when a commit finds nobody reading what is older. Eight clients that read the whole log leave no such
-moment between their pages, and the write-ahead log would grow for as long as they read.
+moment between their pages, and the write-ahead log would grow for as long as they read: docs/adr/0017-reading-all.md.
 """
 
 import threading
