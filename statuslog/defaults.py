@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from statuslog import env
+
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"
 USE_TZ = True
@@ -20,14 +22,25 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 
-def logging(level: str) -> dict[str, Any]:
-    """Everything on standard error, where Docker and `manage_all.sh logs` find it."""
+def logging(service: str) -> dict[str, Any]:
+    """The configuration of Python's logging, gunicorn's events included. Raises EnvError."""
+    level = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
+    # serve.sh makes JSON the default of a service; a command or runserver is looked at by who has started it.
+    form = {"text": "TextLine", "json": "JSONLine"}[env.choice("LOG_FORMAT", "text", ("text", "json"))]
+    inherited = {"handlers": [], "propagate": True, "level": "NOTSET"}
     return {
         "version": 1,
         "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-        "root": {"handlers": ["console"], "level": level.upper()},
-        # Without this Django writes 5xx of DEBUG=0 to a mail that nobody reads.
-        "loggers": {"django": {"handlers": [], "propagate": True}},
+        "formatters": {"line": {"()": f"statuslog.events.{form}", "service": service}},
+        "handlers": {"output": {"class": "statuslog.events.Output", "formatter": "line"}},
+        "root": {"handlers": ["output"], "level": level.upper()},
+        "loggers": {
+            "gunicorn.error": inherited,
+            # Without this Django writes 5xx of DEBUG=0 to a mail that nobody reads.
+            "django": inherited,
+            # A 4xx is an event of the middleware's already; of a 5xx this has the stack.
+            "django.request": {**inherited, "level": "ERROR"},
+            # Its own lines at LOG_LEVEL=debug show whole addresses, with what somebody has asked for.
+            "urllib3": {**inherited, "level": "INFO"},
+        },
     }

@@ -3,9 +3,14 @@
 https://docs.gunicorn.org/en/stable/settings.html
 """
 
+from logging import captureWarnings
+from logging.config import dictConfig
 from pathlib import Path
+from typing import Any
 
-from statuslog import env
+from gunicorn import glogging
+
+from statuslog import defaults, env
 
 bind = env.csv("BIND")
 
@@ -31,6 +36,17 @@ forwarded_allow_ips = ""
 # The longest that gunicorn allows: a query of GET /log in a script of several bytes a character, percent-encoded.
 limit_request_line = 8190
 
-loglevel = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))
+
+class Logger(glogging.Logger):
+    """gunicorn's events in the form of all others. Requests are the middleware's: gunicorn's own line stays off."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        dictConfig(LOGGING)
+        captureWarnings(True)
+
+
+LOGGING = defaults.logging(Path.cwd().name)  # serve.sh starts each service in its folder
+logger_class = Logger
 # Nobody asks this system for it, and the containers' root is read-only.
 control_socket_disable = True

@@ -17,6 +17,9 @@ esac
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 cd "$root/$service"
 
+# Events are lines of JSON, unless told otherwise; a command that somebody calls writes text.
+export LOG_FORMAT="${LOG_FORMAT:-json}"
+
 # A setting that cannot work ends here with one line, before anything listens.
 python manage.py prepare
 
@@ -25,4 +28,5 @@ python manage.py prepare
 export MALLOC_ARENA_MAX=2
 export BIND="${BIND:-$address}"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
-exec gunicorn --config "$root/statuslog/gunicorn_conf.py" "$service.wsgi"
+# Whatever a service says goes to its standard output; that of a command is its result, and what it logs goes beside it.
+exec gunicorn --config "$root/statuslog/gunicorn_conf.py" "$service.wsgi" 2>&1

@@ -32,6 +32,6 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # frames: the one page, /docs, forbids them itself
     "security.W003",  # cross-site requests: there are no cookies, and nothing takes a POST
 ]
-LOGGING = defaults.logging(env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")))
+LOGGING = defaults.logging(SERVICE)
 
 SERVICE2_URL = env.url("SERVICE2_URL", "http://127.0.0.1:8201")

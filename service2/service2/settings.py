@@ -32,4 +32,4 @@ SILENCED_SYSTEM_CHECKS = [
     "security.W002",  # frames: there are no pages
     "security.W003",  # cross-site requests: there are no cookies, and nothing takes a POST
 ]
-LOGGING = defaults.logging(env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")))
+LOGGING = defaults.logging(SERVICE)

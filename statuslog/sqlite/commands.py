@@ -1,5 +1,6 @@
 """What the services' commands `prepare` and `reset` have in common."""
 
+from io import StringIO
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError, CommandParser, call_command
@@ -15,7 +16,7 @@ def prepare_database() -> None:
 
     try:
         engine.check()
-        call_command("check")
+        call_command("check", stdout=StringIO())  # what is wrong is an error or goes to stderr
         with engine.alone():  # replicas that start together, and find the same migrations missing
             call_command("migrate", verbosity=0, interactive=False)
     except DatabaseRefused as error:

@@ -118,4 +118,4 @@ SILENCED_SYSTEM_CHECKS = [
     *defaults.SILENCED_SYSTEM_CHECKS,
     "axes.W006",  # asks for the lock by address; see AXES_LOCKOUT_PARAMETERS
 ]
-LOGGING = defaults.logging(env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error")))
+LOGGING = defaults.logging(SERVICE)
