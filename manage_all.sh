@@ -48,8 +48,8 @@ cmd_setup() {
 
 ## run [--detach | --stop]
 ##   Start the three services on 127.0.0.1 without Docker; Ctrl-C stops them. --detach returns when they are ready,
-##   --stop ends them. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT, STORAGE_PORT, DATA_DIR and VSTORAGE_PATH let
-##   two copies run side by side. Logs and pid files are in DATA_DIR/run.
+##   --stop ends them. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT, STORAGE_PORT, METRICS_PORT, DATA_DIR and VSTORAGE_PATH
+##   let two copies run side by side. Logs and pid files are in DATA_DIR/run.
 cmd_run() {
     case "$*" in
     "") hide_growth && run_services ;;

@@ -60,7 +60,7 @@ claim_data() {
 need_ports() {
     local error
     error=$("$VENV/bin/python" manage/free_ports.py "SERVICE1_PORT=$SERVICE1_PORT" "ADMIN_PORT=$ADMIN_PORT" \
-        "SERVICE2_PORT=$SERVICE2_PORT" "STORAGE_PORT=$STORAGE_PORT" 2>&1) ||
+        "SERVICE2_PORT=$SERVICE2_PORT" "STORAGE_PORT=$STORAGE_PORT" "METRICS_PORT=$METRICS_PORT" 2>&1) ||
         die "cannot listen on 127.0.0.1: $error; stop what does (ss -ltnp names it) or set other ports"
 }
 
@@ -76,6 +76,7 @@ start_service() {
     local name=$1 log=$RUN_DIR/$1.log bind
     bind=127.0.0.1:$(port_of "$name")
     [[ $name != storage ]] || bind+=,127.0.0.1:$ADMIN_PORT
+    [[ $name != service1 ]] || bind+=,127.0.0.1:$METRICS_PORT
     [[ ! -e $log ]] || mv -f -- "$log" "$log.1"
     # setsid: a process group of its own, to be stopped as a whole, and out of reach of the terminal's Ctrl-C
     PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
@@ -134,7 +135,8 @@ stop_services() {
             ((SECONDS < end)) || kill -KILL -- "-$pid" || true
             sleep 0.1
         done
-        rm -f -- "$RUN_DIR/$name.pid"
+        # gunicorn removes where its workers have counted, unless it was killed.
+        rm -rf -- "$RUN_DIR/$name.pid" /dev/shm/"statuslog-$name-$pid".*
     done
     flock --timeout 5 "$RUN_DIR/lock" true || die "a process still holds $RUN_DIR/lock; lsof names it"
     wait # for what follow_logs started: it prints the last lines
@@ -153,6 +155,7 @@ ready
   status  http://127.0.0.1:$SERVICE1_PORT/status
   log     http://127.0.0.1:$SERVICE1_PORT/log, also in $VSTORAGE_PATH
   admin   http://127.0.0.1:$ADMIN_PORT/admin/
+  metrics http://127.0.0.1:$METRICS_PORT/metrics, and at ports $SERVICE2_PORT and $STORAGE_PORT
   data    $DATA_DIR
 END
 }

@@ -13,7 +13,7 @@ import service2.views
 from logs import overview
 from logs.query import PARAMETERS, Parameter
 from openapi.parts import LINE, NDJSON, Answers, answer, array, errors, ref, response_header
-from statuslog import health, schema
+from statuslog import exposition, health, schema
 
 FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
 NO_FORMAT = errors(_400="An unknown `format`.", _406="`Accept` allows neither text nor JSON.")
@@ -228,6 +228,6 @@ extend_schema_view(
     )
 )(health.ReadyView)
 
-# The description of the API is no part of it.
-for view in (schema.SchemaView, service1.docs_page.DocsView):
+# The description of the API is no part of it, nor is what the operator reads.
+for view in (schema.SchemaView, service1.docs_page.DocsView, exposition.MetricsView):
     extend_schema_view(get=extend_schema(exclude=True))(view)

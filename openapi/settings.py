@@ -7,6 +7,7 @@ from storage.settings import *  # noqa: F403
 
 SERVICE = "openapi"
 SERVICE2_URL = "http://127.0.0.1:9"  # nobody is asked
+METRICS_PUBLIC = False
 INSTALLED_APPS = [*INSTALLED_APPS, "statuslog.outbox", "drf_spectacular"]  # noqa: F405
 REST_FRAMEWORK = {**REST_FRAMEWORK, "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema"}  # noqa: F405
 SPECTACULAR_SETTINGS = {

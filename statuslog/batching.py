@@ -10,8 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from prometheus_client import Histogram
+
+from statuslog.metrics import REGISTRY
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+BATCH = Histogram(
+    "statuslog_batch_size",
+    "Requests whose records were kept together",
+    buckets=(1, 2, 4, 8, 16, 32, 64),
+    registry=REGISTRY,
+)
 
 
 class NotDone(Exception):
@@ -99,3 +111,5 @@ class Batcher(Generic[Item, Result]):
                 if self._led:
                     self._waiting[0]._leads = True
                     self._waiting[0]._wake.set()
+        if taken:
+            BATCH.observe(len(taken))

@@ -8,10 +8,12 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from statuslog import filelock, rewrite, tracing
 from statuslog.record import Record
@@ -76,6 +78,27 @@ class Delivery:
     def facts(self) -> dict[str, Any]:
         """What waits in the outbox, and what storage has refused for good."""
         return {"outbox": self._outbox.counts()}
+
+    def outbox_state(self) -> Iterator[Metric]:
+        """The same as metrics."""
+        outbox = GaugeMetricFamily("statuslog_outbox_records", "Records in the outbox", labels=["state"])
+        for state, count in self._outbox.counts().items():
+            outbox.add_metric([state], count)
+        yield outbox
+        ages = [datetime.now(UTC) - waiting.timestamp for waiting in self._outbox.oldest(1).values()]
+        age = max((age.total_seconds() for age in ages), default=0.0)
+        yield GaugeMetricFamily("statuslog_outbox_oldest_seconds", "Age of the oldest record that waits, or 0", age)
+
+    def vstorage_state(self) -> Iterator[Metric]:
+        """Whether vstorage can be written, and its size."""
+        try:
+            self._recorder.vstorage.check()
+            ready = True
+        except VstorageError:
+            ready = False
+        yield GaugeMetricFamily("statuslog_vstorage_ready", "1 if vstorage can be written and lacks nothing", ready)
+        size = self._recorder.vstorage.path.stat().st_size
+        yield GaugeMetricFamily("statuslog_vstorage_bytes", "The size of vstorage", size)
 
     def _run(self) -> None:
         pause = FIRST_PAUSE

@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-from statuslog import defaults, env
+from statuslog import defaults, env, metrics
 
 bind = env.csv("BIND")
 
@@ -50,3 +50,15 @@ LOGGING = defaults.logging(Path.cwd().name)  # serve.sh starts each service in i
 logger_class = Logger
 # Nobody asks this system for it, and the containers' root is read-only.
 control_socket_disable = True
+
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.number = metrics.take_number({other.number for other in server.WORKERS.values()})
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    metrics.has_ended(worker.number)
+
+
+def on_exit(server: Any) -> None:
+    metrics.remove()

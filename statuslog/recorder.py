@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from prometheus_client import Counter
+
 from statuslog import probe, record, tracing
 from statuslog.batching import Batcher, Call, NotDone
+from statuslog.metrics import REGISTRY
 from statuslog.missed import Missed
 from statuslog.record import MICROSECOND, LineStyle, Measurement, Record, RecordError
 from statuslog.storage_client import StorageClient, StorageError
@@ -30,6 +33,17 @@ CATCH_UP_RECORDS = 100
 # One's turn comes after the batch that is under way: its time in the lock, then one's own.
 TURN_TIMEOUT = 1.2
 MAX_WAITING = 1000
+
+KEPT = Counter(
+    "statuslog_records",
+    "Records that were kept, by what became of them in each store",
+    ["storage", "vstorage"],
+    registry=REGISTRY,
+)
+for _storage in ("stored", "queued"):
+    for _vstorage in ("written", "failed"):
+        KEPT.labels(_storage, _vstorage)  # from 0 on, so that Prometheus sees the first one as a change
+NOT_KEPT = Counter("statuslog_records_not_kept", "Records that no store could keep: /status was 503", registry=REGISTRY)
 
 
 class NotKept(Exception):
@@ -99,7 +113,8 @@ class Recorder:
         trace = tracing.current()
         try:
             return self._batcher(trace.request_id if trace else "")
-        except NotDone as error:
+        except (NotDone, NotKept) as error:
+            NOT_KEPT.inc()
             raise NotKept(str(error)) from error
 
     def _work(self, take: Callable[[], Sequence[Call[str, Kept]]]) -> None:
@@ -132,6 +147,7 @@ class Recorder:
             self._note_missed(times[0])
         if storage == "queued" or vstorage == "failed":
             self.on_trouble()
+        KEPT.labels(storage, vstorage).inc(len(calls))
         for call, made in zip(calls, records, strict=True):
             call.outcome = Kept(made, storage, vstorage)
 

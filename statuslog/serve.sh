@@ -5,7 +5,7 @@ set -eu
 
 service=${1:-}
 case $service in
-    service1) address=127.0.0.1:8199 ;;
+    service1) address=127.0.0.1:8199,127.0.0.1:8203 ;;
     service2) address=127.0.0.1:8201 ;;
     storage) address=127.0.0.1:8202,127.0.0.1:8200 ;;
     *)
@@ -26,6 +26,12 @@ python manage.py prepare
 # Else the C library gives each new thread a heap of its own, which only grows: megabytes for each, and threads come
 # and go with the load. Python lets one thread run at a time, so two heaps are as quick as many.
 export MALLOC_ARENA_MAX=2
+# What the worker processes count (statuslog/metrics.py) is in memory: a file that is mapped from a full disk kills who
+# writes to it. A folder for this start; gunicorn's master, which becomes this process, removes it.
+memory=/dev/shm
+[ -w "$memory" ] || memory=/tmp
+PROMETHEUS_MULTIPROC_DIR=$(mktemp -d "$memory/statuslog-$service-$$.XXXXXX")
+export PROMETHEUS_MULTIPROC_DIR
 export BIND="${BIND:-$address}"
 export PYTHONPATH="$root${PYTHONPATH:+:$PYTHONPATH}"
 # Whatever a service says goes to its standard output; that of a command is its result, and what it logs goes beside it.

@@ -10,7 +10,17 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from prometheus_client import Gauge
+
 from statuslog import env
+from statuslog.metrics import REGISTRY
+
+FOLLOWERS = Gauge(
+    "statuslog_followers",
+    "Answers that go on until somebody ends them, now",
+    multiprocess_mode="livesum",
+    registry=REGISTRY,
+)
 
 
 class TooMany(Exception):
@@ -40,12 +50,14 @@ class Streams:
             if len(self._open) >= self._most:
                 raise TooMany(f"{self._most} clients follow the log already (MAX_FOLLOWERS); try again later")
             self._open.add(stream)
+            FOLLOWERS.set(len(self._open))
         return stream
 
     def remove(self, stream: Stream) -> None:
         """It is over; harmless to repeat. From then on its `end` is not called."""
         with self._lock:
             self._open.discard(stream)
+            FOLLOWERS.set(len(self._open))
 
     def look_after(self, *, stopping: bool) -> None:
         """End those whose client has gone, or all."""

@@ -17,13 +17,23 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from prometheus_client import Histogram
+
 from statuslog import backwards, filelock
+from statuslog.metrics import REGISTRY
 from statuslog.record import MICROSECOND
 
 STATE = "user.statuslog"
 WAITING = "user.statuslog.waiting."  # and the name of a service
 PAUSE = 0.1  # seconds between two looks at a lock that may be held for minutes
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+LOCK_WAIT = Histogram(
+    "statuslog_vstorage_lock_wait_seconds",
+    "How long vstorage's lock was waited for, whether it came or not",
+    buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.8),
+    registry=REGISTRY,
+)
 
 
 class VstorageError(Exception):
@@ -87,7 +97,8 @@ class Vstorage:
         descriptor = self._open()
         try:
             try:
-                filelock.lock(descriptor, timeout)
+                with LOCK_WAIT.time():
+                    filelock.lock(descriptor, timeout)
             except TimeoutError:
                 text = f"{self.path}: another process held its lock for more than {timeout:.1f} s"
                 raise VstorageError("vstorage_locked", text) from None

@@ -20,7 +20,8 @@ class LocalSystem:
         self.script = script
         self.data_dir = folder / "data"
         self.vstorage = folder / "vstorage"
-        self.public_port, self.admin_port, self.service2_port, self.storage_port = free_ports(4)
+        ports = free_ports(5)
+        self.public_port, self.admin_port, self.service2_port, self.storage_port, self.metrics_port = ports
         self.public, self.admin = (f"http://127.0.0.1:{port}" for port in (self.public_port, self.admin_port))
         self.environment = {
             **clean_environment(),
@@ -28,6 +29,7 @@ class LocalSystem:
             "ADMIN_PORT": str(self.admin_port),
             "SERVICE2_PORT": str(self.service2_port),
             "STORAGE_PORT": str(self.storage_port),
+            "METRICS_PORT": str(self.metrics_port),
             "DATA_DIR": "data",
             "VSTORAGE_PATH": "vstorage",
             **settings,

@@ -8,6 +8,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import signal
 import socket
 import sqlite3
@@ -39,6 +40,8 @@ FOREIGN_NAMES = {
     "LOG_FORMAT",
     "LOG_LEVEL",
     "MAX_BODY_BYTES",
+    "METRICS_PORT",
+    "METRICS_PUBLIC",
     "MIN_FREE_BYTES",
     "STATIC_ROOT",
     "VSTORAGE_PATH",
@@ -93,7 +96,7 @@ class Services:
         self.data_dir = folder / "data"
         self.vstorage = folder / "vstorage"
         self.settings = settings
-        self.ports = dict(zip((*NAMES, "admin"), free_ports(4), strict=True))
+        self.ports = dict(zip((*NAMES, "admin", "metrics"), free_ports(5), strict=True))
         self.service1, self.service2, self.storage, self.admin = (
             f"http://127.0.0.1:{self.ports[name]}" for name in ("service1", "service2", "storage", "admin")
         )
@@ -109,12 +112,15 @@ class Services:
         bind = f"127.0.0.1:{self.ports[name]}"
         if name == "storage":
             bind += f",127.0.0.1:{self.ports['admin']}"
+        if name == "service1":
+            bind += f",127.0.0.1:{self.ports['metrics']}"
         clean = clean_environment()
         return {
             **clean,
             "PATH": f"{Path(sys.executable).parent}:{clean.get('PATH', '')}",
             "BIND": bind,
             "ADMIN_PORT": str(self.ports["admin"]),
+            "METRICS_PORT": str(self.ports["metrics"]),
             "STORAGE_URL": self.storage,
             "SERVICE2_URL": self.service2,
             "DATA_DIR": str(self.data_dir),
@@ -163,7 +169,10 @@ class Services:
         """End the named services with SIGKILL, at once and with all their workers."""
         for name in names:
             self._signal(name, signal.SIGKILL)
-            self._processes.pop(name).wait()
+            killed = self._processes.pop(name)
+            killed.wait()
+            for left in Path("/dev/shm").glob(f"statuslog-{name}-{killed.pid}.*"):  # by whoever had no time to
+                shutil.rmtree(left)
 
     def pause(self, name: str) -> None:
         """Let the service hang: its port accepts, and nothing answers, until `resume`."""

@@ -14,11 +14,17 @@ API_TOKENS = tokens.of_environment()
 INSTALLED_APPS = ["statuslog.outbox", "rest_framework"]
 MIDDLEWARE = [
     "statuslog.middleware.Tracing",
+    "service1.ports.UrlconfByPort",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",  # Content-Length
     "statuslog.access.NeedToken",
 ]
 ROOT_URLCONF = "service1.urls"
+# Requests that come in on this port get the metrics and nothing else.
+METRICS_PORT = env.integer("METRICS_PORT", 8203, minimum=1)
+# Whether the public port has them too.
+METRICS_PUBLIC = env.flag("METRICS_PUBLIC")
+METRICS_URLCONF = "service1.metrics_urls"
 WSGI_APPLICATION = "service1.wsgi.application"
 DATABASES = {"default": sqlite.database(DATA_DIR / "outbox.sqlite3")}
 APPEND_SLASH = False

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from django.conf import settings
 from django.urls import path
 
-from service1 import docs_page
+from service1 import docs_page, metrics_urls
 from service1.views import LogView, StatusView, delivery
 from statuslog import health, schema
 
@@ -14,6 +15,7 @@ urlpatterns = [
     *health.urls(delivery.problems, facts=delivery.facts),
     *schema.urls(Path(__file__).parent),
     *docs_page.urls(),
+    *(metrics_urls.urlpatterns if settings.METRICS_PUBLIC else ()),
 ]
 
 handler400 = "statuslog.rest.bad_request"

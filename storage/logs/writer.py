@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import Error, connection, transaction
+from prometheus_client import Counter
 
 from logs.following import feed
 from logs.models import Fence, LogRecord
@@ -14,6 +15,7 @@ from logs.serializers import record_of
 from logs.turns import turns
 from statuslog.batching import Batcher, Call, NotDone
 from statuslog.database import Trouble, engine
+from statuslog.metrics import REGISTRY
 from statuslog.record import FIELDS, Record, show_timestamp
 
 # A client waits 3 s at most, so an answer that the turn did not come has to come before.
@@ -21,6 +23,12 @@ TRANSACTION_TIMEOUT = 1.0
 TURN_TIMEOUT = 2.0
 MAX_WAITING = 1000
 IDS_PER_QUERY = 500
+
+POSTED = Counter(
+    "statuslog_posted_records", "Records that were posted, by what became of them", ["outcome"], registry=REGISTRY
+)
+for _outcome in ("stored", "known", "refused"):
+    POSTED.labels(_outcome)  # from 0 on, so that Prometheus sees the first one as a change
 
 
 class Busy(Exception):
@@ -73,10 +81,17 @@ def store(post: Post) -> int:
 
     Raises Conflict, Fenced, Busy, Full, Away.
     """
+    stored = 0
+    outcome = "refused"
     try:
-        return _batcher(post)
+        stored = _batcher(post)
+        outcome = "known"
     except NotDone as error:
         raise Busy(str(error)) from error
+    finally:
+        POSTED.labels("stored").inc(stored)
+        POSTED.labels(outcome).inc(len(post.records) - stored)
+    return stored
 
 
 def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:

@@ -4,15 +4,16 @@ from pathlib import Path
 
 from django.urls import path
 
-from logs import readiness
+from logs import figures, readiness
 from logs.views import EditionView, LogView, OverviewView
-from statuslog import health, schema
+from statuslog import exposition, health, schema
 
 urlpatterns = [
     path("log", LogView.as_view()),
     path("edition", EditionView.as_view()),
     path("overview", OverviewView.as_view()),
     *health.urls(readiness.database, readiness.disk, facts=readiness.facts),
+    *exposition.urls(figures.log, figures.database),
     *schema.urls(Path(__file__).parent),
 ]
 

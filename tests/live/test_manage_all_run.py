@@ -60,7 +60,8 @@ def test_two_copies_side_by_side_each_with_its_data(running: LocalSystem, system
 
 def test_only_loopback_listens(running: LocalSystem):
     listening = Path("/proc/net/tcp").read_text()
-    for port in (running.public_port, running.admin_port, running.service2_port, running.storage_port):
+    ports = (running.public_port, running.admin_port, running.service2_port, running.storage_port)
+    for port in (*ports, running.metrics_port):
         assert f" 0100007F:{port:04X} 00000000:0000 0A" in listening
         assert f" 00000000:{port:04X} 00000000:0000 0A" not in listening
 

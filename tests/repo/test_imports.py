@@ -17,7 +17,17 @@ HOME = {
     "statuslog": {"statuslog"},
 }
 # The part of statuslog that is about Django; the rest could be used by a program without it.
-MAY_USE_DJANGO = ("access.py", "database.py", "health.py", "middleware.py", "rest.py", "schema.py", "outbox", "sqlite")
+MAY_USE_DJANGO = (
+    "access.py",
+    "database.py",
+    "exposition.py",
+    "health.py",
+    "middleware.py",
+    "rest.py",
+    "schema.py",
+    "outbox",
+    "sqlite",
+)
 DJANGO = {"django", "rest_framework"}
 
 

@@ -132,9 +132,8 @@ def local(curl: None, tmp_path: Path) -> Iterator[tuple[Shell, LocalSystem]]:
         COMPOSE_PROJECT_NAME=f"t{secrets.token_hex(5)}",  # not one that is up, whose data a command would change
         PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
     )
-    ports = FreePorts(
-        {8199: system.public_port, 8200: system.admin_port, 8201: system.service2_port, 8202: system.storage_port}
-    )
+    known = {8199: system.public_port, 8200: system.admin_port, 8201: system.service2_port, 8202: system.storage_port}
+    ports = FreePorts({**known, 8203: system.metrics_port})
     environment = system.environment | {
         "ADMIN_PORT": str(system.admin_port),
         "STORAGE_URL": f"http://127.0.0.1:{system.storage_port}",

@@ -1,0 +1,75 @@
+"""`GET /metrics`: what was counted, and what is so now, in Prometheus' text format.
+
+https://prometheus.io/docs/instrumenting/exposition_formats/ ; docs/operations/metrics.md says what each metric means.
+"""
+
+import logging
+import platform
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import django
+from django.conf import settings
+from django.http import HttpResponse
+from django.urls import URLPattern, path
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from rest_framework.request import Request
+
+from statuslog import VERSION, metrics, probe
+from statuslog.rest import View
+
+log = logging.getLogger(__name__)
+
+# What is so now, looked up when it is asked for: it is the service's, however many processes that has.
+State = Callable[[], Iterable[Metric]]
+
+
+class MetricsView(View):
+    """All metrics, always in Prometheus' text format."""
+
+    registry = CollectorRegistry()
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        return super().perform_content_negotiation(request, force=True)
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse(generate_latest(self.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _States(Collector):
+    def __init__(self, states: Iterable[State]) -> None:
+        self._states = states
+
+    def collect(self) -> Iterator[Metric]:
+        for state in self._states:
+            try:
+                yield from state()
+            except Exception as error:  # a database that is away, say: the rest is worth knowing all the more
+                log.warning("some metrics are left out: %s", error)
+
+
+def host() -> Iterator[Metric]:
+    """What every service tells of where it runs; what cannot be measured is left out."""
+    build = GaugeMetricFamily("statuslog_build_info", "Versions; always 1", labels=["version", "python", "django"])
+    build.add_metric([VERSION, platform.python_version(), django.get_version()], 1)
+    yield build
+    measured = probe.measure()
+    if measured.host_uptime_seconds is not None:
+        yield GaugeMetricFamily("statuslog_host_uptime_seconds", "Uptime of the host", measured.host_uptime_seconds)
+    free = GaugeMetricFamily("statuslog_disk_free_bytes", "What may still be written on the disk", labels=["disk"])
+    total = GaugeMetricFamily("statuslog_disk_total_bytes", "The size of the disk", labels=["disk"])
+    for disk, place in (("root", probe.DISK), ("data", settings.DATA_DIR)):
+        for family, figure in zip((free, total), probe.disk_bytes(place), strict=True):
+            family.add_metric([disk], figure)
+    yield from (free, total)
+
+
+def urls(*states: State) -> list[URLPattern]:
+    """The path, for a service that has these states of its own."""
+    registry = CollectorRegistry()
+    registry.register(metrics.counted())
+    registry.register(_States((host, *states)))
+    return [path("metrics", MetricsView.as_view(registry=registry))]
