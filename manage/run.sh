@@ -78,8 +78,10 @@ start_service() {
     [[ $name != storage ]] || bind+=,127.0.0.1:$ADMIN_PORT
     [[ $name != service1 ]] || bind+=,127.0.0.1:$METRICS_PORT
     [[ ! -e $log ]] || mv -f -- "$log" "$log.1"
+    # The names that this script and the services use stay allowed, whatever is set.
+    local hosts=${DJANGO_ALLOWED_HOSTS:+127.0.0.1,localhost,$DJANGO_ALLOWED_HOSTS}
     # setsid: a process group of its own, to be stopped as a whole, and out of reach of the terminal's Ctrl-C
-    PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
+    DJANGO_ALLOWED_HOSTS=$hosts PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
         setsid statuslog/serve.sh "$name" </dev/null >"$log" 2>&1 &
     PIDS[$name]=$!
     echo $! >"$RUN_DIR/$name.pid"

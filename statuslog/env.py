@@ -26,6 +26,11 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name) or default
 
 
+def forget(name: str) -> None:
+    """Take the variable away from what runs in this process."""
+    os.environ.pop(name, None)
+
+
 def choice(name: str, default: str, choices: Sequence[str]) -> str:
     value = text(name, default)
     if value not in choices:

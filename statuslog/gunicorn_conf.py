@@ -30,7 +30,8 @@ graceful_timeout = 8
 if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes the file safely, and unlinks it
     worker_tmp_dir = "/dev/shm"  # noqa: S108
 
-# gunicorn would believe headers of a proxy (the scheme, SCRIPT_NAME) from 127.0.0.1, where every client may be.
+# gunicorn would believe headers of a proxy (the scheme, SCRIPT_NAME) from 127.0.0.1, where every client may be. Whom to
+# believe is TRUSTED_PROXIES (proxy.py).
 forwarded_allow_ips = ""
 
 # The longest that gunicorn allows: a query of GET /log in a script of several bytes a character, percent-encoded.
@@ -54,6 +55,12 @@ control_socket_disable = True
 
 def pre_fork(server: Any, worker: Any) -> None:
     worker.number = metrics.take_number({other.number for other in server.WORKERS.values()})
+
+
+def post_worker_init(worker: Any) -> None:
+    """The settings have read SCRIPT_NAME by now. gunicorn itself would refuse what comes without it: the services'
+    own requests, and health checks."""
+    env.forget("SCRIPT_NAME")
 
 
 def child_exit(server: Any, worker: Any) -> None:

@@ -1,6 +1,6 @@
 """Settings of service1, the public service. Its database is the outbox."""
 
-from statuslog import defaults, env, sqlite, tokens
+from statuslog import defaults, env, proxy, sqlite, tokens
 
 SERVICE = "service1"
 
@@ -10,6 +10,8 @@ SECRET_KEY = env.secret_key(DATA_DIR)
 # Nothing here builds an address from the Host header, so any name of the host will do.
 ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "*")
 API_TOKENS = tokens.of_environment()
+FORCE_SCRIPT_NAME = proxy.prefix() or None
+SECURE_HSTS_SECONDS = proxy.HSTS_SECONDS if proxy.https() else 0
 
 INSTALLED_APPS = ["statuslog.outbox", "rest_framework"]
 MIDDLEWARE = [

@@ -83,6 +83,8 @@ class LogView(View):
             del response[name]  # Django's own: a 304, say, has no type
             if name in answer.headers:
                 response[name] = answer.headers[name]
+        if SILENCE in answer.headers:
+            response["X-Accel-Buffering"] = "no"  # nginx would keep the parts back until there are many
         return response
 
 

@@ -4,9 +4,11 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from statuslog import proxy
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service1.settings")
 
-application = get_wsgi_application()
+application = proxy.behind(get_wsgi_application())
 
 from service1.views import delivery  # noqa: E402 - the settings come first
 

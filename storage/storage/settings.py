@@ -5,7 +5,7 @@ from datetime import timedelta
 import django
 
 from logs.limits import Limits
-from statuslog import defaults, env, sqlite, tokens
+from statuslog import defaults, env, proxy, sqlite, tokens
 from storage import postgres
 
 SERVICE = "storage"
@@ -17,6 +17,9 @@ SECRET_KEY = env.secret_key(DATA_DIR)
 ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "storage,localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.csv("DJANGO_CSRF_TRUSTED_ORIGINS")
 API_TOKENS = tokens.of_environment()
+FORCE_SCRIPT_NAME = proxy.prefix() or None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = proxy.https()
+SECURE_HSTS_SECONDS = proxy.HSTS_SECONDS if proxy.https() else 0
 
 # Requests that come in on this port get the admin and never the API; all others the API and never the admin.
 ADMIN_PORT = env.integer("ADMIN_PORT", 8200, minimum=1)
@@ -97,7 +100,8 @@ AXES_LOCKOUT_PARAMETERS = ["username"]
 
 # Collected by the image's build, or at the first start; a new Django brings new files.
 STATIC_ROOT = env.path("STATIC_ROOT", DATA_DIR / f"static-{django.__version__}")
-STATIC_URL = "static/"
+# Under the admin's own path, so that a proxy has one path to hand on.
+STATIC_URL = f"{proxy.prefix()}/admin/static/"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

@@ -13,6 +13,7 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402
 
 from logs import keeper  # noqa: E402
+from statuslog import proxy  # noqa: E402
 from storage import postgres  # noqa: E402
 from storage.ports import is_admins  # noqa: E402
 
@@ -34,6 +35,8 @@ _admin = _handler(settings.MIDDLEWARE)
 _api = _handler(settings.API_MIDDLEWARE)
 
 
-def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-    """Both ports."""
+def _by_port(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     return (_admin if is_admins(environ) else _api)(environ, start_response)
+
+
+application = proxy.behind(_by_port)
