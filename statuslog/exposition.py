@@ -6,25 +6,46 @@ https://prometheus.io/docs/instrumenting/exposition_formats/ ; docs/operations/m
 import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator
+from functools import cache
 from typing import Any
 
 import django
 from django.conf import settings
 from django.http import HttpResponse
 from django.urls import URLPattern, path
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
-from statuslog import VERSION, metrics, probe
+from statuslog import VERSION, metrics, middleware, probe
 from statuslog.rest import View
 
 log = logging.getLogger(__name__)
 
 # What is so now, looked up when it is asked for: it is the service's, however many processes that has.
 State = Callable[[], Iterable[Metric]]
+
+# Two metrics: with the code in the second a scrape would have three times as many lines, and cost as much more.
+REQUESTS = Counter("statuslog_requests", "Requests", ["route", "method", "code"], registry=metrics.REGISTRY)
+DURATION = Histogram(
+    "statuslog_request_duration_seconds",
+    "How long requests took, until the last byte was sent",
+    ["route", "method"],
+    buckets=(0.01, 0.02, 0.05, 0.1, 0.3, 1, 3),  # 3 s is the longest that a /status may take
+    registry=metrics.REGISTRY,
+)
+# There are only so many: a route is a pattern, a strange method is "other".
+_counter, _histogram = cache(REQUESTS.labels), cache(DURATION.labels)
+
+
+def _observe(route: str, method: str, code: int, seconds: float) -> None:
+    _counter(route, method, code).inc()
+    _histogram(route, method).observe(seconds)
+
+
+middleware.observers.append(_observe)
 
 
 class MetricsView(View):

@@ -8,12 +8,7 @@ from tests.processes import Services
 
 pytestmark = pytest.mark.live
 
-EVERYWHERE = {
-    "statuslog_build_info",
-    "statuslog_host_uptime_seconds",
-    "statuslog_disk_free_bytes",
-    "statuslog_batch_size",
-}
+EVERYWHERE = {"statuslog_build_info", "statuslog_disk_free_bytes", "statuslog_batch_size", "statuslog_requests"}
 
 
 def address(services: Services, name: str) -> str:
@@ -30,6 +25,42 @@ def test_each_service_answers_what_prometheus_can_read(services: Services, name:
     assert {family.name for family in families} >= EVERYWHERE
     assert all(family.name.startswith("statuslog_") and family.documentation for family in families)
     assert len({family.name for family in families}) == len(families)
+
+
+def requests(services: Services, name: str) -> dict[tuple[str, str, str], float]:
+    """How many requests the service has counted, by route, method and code."""
+    families = text_string_to_metric_families(get(address(services, name)).text)
+    samples = [sample for family in families for sample in family.samples]
+    return {
+        (sample.labels["route"], sample.labels["method"], sample.labels["code"]): sample.value
+        for sample in samples
+        if sample.name == "statuslog_requests_total"
+    }
+
+
+def test_requests_are_counted_by_route_method_and_code(services: Services):
+    before = {name: requests(services, name) for name in ("service1", "service2", "storage")}
+    for _ in range(3):
+        get(f"{services.service1}/status")
+    for path in ("/a", "/b?c=d", "/status/"):
+        get(f"{services.service1}{path}")
+    ask("BREW", f"{services.service1}/status")
+    get(f"{services.service1}/log?limit=0&tail=no")
+    rise = {
+        (name, *key): count - before[name].get(key, 0)
+        for name in before
+        for key, count in requests(services, name).items()
+        if key[0] in ("/status", "/log", "other") and count != before[name].get(key)
+    }
+    assert rise == {
+        ("service1", "/status", "GET", "200"): 3,
+        ("service1", "other", "GET", "404"): 3,
+        ("service1", "/status", "other", "405"): 1,
+        ("service1", "/log", "GET", "400"): 1,
+        ("service2", "/status", "GET", "200"): 3,
+        ("storage", "/log", "POST", "201"): 6,
+        ("storage", "/log", "GET", "400"): 1,
+    }
 
 
 def test_the_public_port_shows_no_metrics(services: Services):
