@@ -54,7 +54,7 @@ def test_what_was_counted_and_what_is_so_now_are_in_it():
     assert found["statuslog_host_uptime_seconds"] > 0
     assert 0 < found["statuslog_disk_free_bytes disk=data"] < found["statuslog_disk_total_bytes disk=data"]
     assert any(f"version={VERSION}" in name for name in found if name.startswith("statuslog_build_info"))
-    assert "statuslog_followers" in found
+    assert "statuslog_batch_size_count" in found
 
 
 def test_a_state_that_fails_takes_nothing_else_with_it(caplog: pytest.LogCaptureFixture):
