@@ -99,25 +99,56 @@ cmd_status() {
     return "$code"
 }
 
-## logs [--docker | --local] [--follow] [SERVICE]
-##   Print the last lines that the services have logged, or with --follow go on printing them.
+## logs [--docker | --local] [--follow | --request ID] [SERVICE]
+##   Print the last events that the services have logged, or with --follow go on printing them. --request prints all
+##   events of one request, by its X-Request-ID or its trace id, in the order of time. On a terminal they are made
+##   readable; elsewhere they are as they were logged, lines of JSON.
 cmd_logs() {
     take_mode "$@"
-    local argument follow=() names=()
-    for argument in "${REST[@]}"; do
-        case $argument in
+    local follow=() names=() request='' shown=(cat)
+    [[ ! -t 1 ]] || shown=(sed --unbuffered --regexp-extended --file "$ROOT/manage/events.sed")
+    set -- "${REST[@]}"
+    while (($#)); do
+        case $1 in
         -f | --follow) follow=(--follow) ;;
-        service1 | service2 | storage) names+=("$argument") ;;
-        *) usage_error "logs does not take: $argument" ;;
+        --request)
+            [[ ${2:-} =~ ^[A-Za-z0-9._-]{1,64}$ ]] || usage_error "logs --request takes a request's id, not: ${2:-}"
+            request=$2
+            shift
+            ;;
+        service1 | service2 | storage) names+=("$1") ;;
+        *) usage_error "logs does not take: $1" ;;
         esac
+        shift
     done
-    if [[ $MODE == docker ]]; then
-        docker compose logs --tail 100 "${follow[@]}" "${names[@]}"
-        return
+    [[ -z $request || ${#follow[@]} == 0 ]] || usage_error "logs takes --follow or --request, not both"
+    [[ $MODE == docker || -d $RUN_DIR ]] || die "no logs in $RUN_DIR; ./manage_all.sh run writes them"
+    if [[ -n $request ]]; then
+        logs_of_request "$request" "${names[@]}" | "${shown[@]}"
+    elif [[ $MODE == docker ]]; then
+        docker compose logs --tail 100 "${follow[@]}" "${names[@]}" | "${shown[@]}"
+    else
+        ((${#names[@]})) || names=("${SERVICES[@]}")
+        (cd -- "$RUN_DIR" && tail -n 100 "${follow[@]/#--follow/-F}" "${names[@]/%/.log}") | "${shown[@]}"
     fi
-    ((${#names[@]})) || names=("${SERVICES[@]}")
-    [[ -d $RUN_DIR ]] || die "no logs in $RUN_DIR; ./manage_all.sh run writes them"
-    (cd -- "$RUN_DIR" && tail -n 100 "${follow[@]/#--follow/-F}" "${names[@]/%/.log}")
+}
+
+# logs_of_request ID [SERVICE...]: its events, also those of a batch that brought its record. Each begins with its time.
+logs_of_request() {
+    local id=$1 name events
+    shift
+    (($#)) || set -- "${SERVICES[@]}"
+    events=$(
+        if [[ $MODE == docker ]]; then
+            docker compose logs --no-log-prefix --no-color "$@"
+        else
+            for name; do
+                cat -- "$RUN_DIR/$name.log.1" "$RUN_DIR/$name.log" 2>/dev/null || true # there may be none of before
+            done
+        fi | grep -E -e "\"(request|trace)_id\": \"${id//./[.]}\"|\"batch\": \[[^]]*\"${id//./[.]}\"" \
+            -e " (request|trace)_id=${id//./[.]}( |\$)| batch=([^ ]*,)?${id//./[.]}(,| |\$)" | LC_ALL=C sort
+    ) || die "no event of the request $id in the logs"
+    printf '%s\n' "$events"
 }
 
 ## tail [--docker | --local] [-f] [-n N]

@@ -145,9 +145,11 @@ stop_services() {
 }
 
 follow_logs() {
-    local name
+    local name shown=(cat)
+    [[ ! -t 1 ]] || shown=(sed --unbuffered --regexp-extended --file "$ROOT/manage/events.sed")
     for name in "${SERVICES[@]}"; do
-        tail -n +1 -s 0.2 -F --pid="${PIDS[$name]}" -- "$RUN_DIR/$name.log" 2>/dev/null | sed -u "s/^/$name | /" &
+        tail -n +1 -s 0.2 -F --pid="${PIDS[$name]}" -- "$RUN_DIR/$name.log" 2>/dev/null |
+            "${shown[@]}" | sed -u "s/^/$name | /" &
     done
 }
 

@@ -62,7 +62,7 @@ def as_text(event: dict[str, Any]) -> str:
     known = [str(event.pop(name, "-")) for name in ("time", "level", "service", "logger", "message")]
     exception = str(event.pop("exception", ""))
     known[1] = known[1].upper()
-    fields = [f"{name}={value}" for name, value in event.items()]
+    fields = [f"{name}={','.join(value) if isinstance(value, list) else value}" for name, value in event.items()]
     lines = [" ".join([*known[:4], "|", known[4], *fields])]
     lines += [f"    {line}" for line in exception.split("\n") if line]
     return "\n".join(_escaped(line) for line in lines)

@@ -1,5 +1,6 @@
 """manage_all.sh's commands other than `run`, on local data."""
 
+import json
 import os
 import pty
 import re
@@ -74,6 +75,9 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
         ["run", "--detach", "now"],
         ["status", "all"],
         ["logs", "nginx"],
+        ["logs", "--request"],
+        ["logs", "--request", "a b"],
+        ["logs", "--follow", "--request", "a"],
         ["tail", "-n", "few"],
         ["tail", "service1"],
         ["reset", "--all"],
@@ -126,6 +130,29 @@ def test_logs_when_nothing_ever_ran(stopped: LocalSystem):
     done = stopped("logs", "--local")
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_logs_of_a_request(running: LocalSystem):
+    answer = requests.get(f"{running.public}/status", timeout=10)
+    request = answer.headers["X-Request-ID"]
+    done = running("logs", "--local", "--request", request)
+    assert (done.returncode, done.stderr) == (0, "")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["time"] for event in events] == sorted(event["time"] for event in events)
+    # storage is asked by service1, and then by service2 while service1 waits for it.
+    assert [event["service"] for event in events] == ["storage", "storage", "service2", "service1"]
+    assert running("logs", "--local", "--request", answer.headers["traceparent"].split("-")[1]).stdout == done.stdout
+    (event,) = running("logs", "--local", "--request", request, "service2").stdout.splitlines()
+    assert json.loads(event) == events[2]
+    code, shown = on_a_terminal(running, ["logs", "--local", "--request", request], "")
+    assert (code, shown.count("{")) == (0, 0)
+    assert re.search(r"Z service1 info \| GET /status 200  [0-9.]+ ms\r\n$", shown)
+
+
+def test_the_logs_of_a_request_that_nobody_knows(running: LocalSystem):
+    done = running("logs", "--local", "--request", "a.b")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "manage_all.sh: no event of the request a.b in the logs\n"
 
 
 def test_tail(running: LocalSystem):

@@ -1,7 +1,9 @@
 """manage_all.sh's commands on a Compose stack."""
 
+import json
 import secrets
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -46,6 +48,15 @@ def test_logs(stack: LocalSystem):
     done = stack("logs", "service2")
     assert "service2-1" in done.stdout
     assert "service1-1" not in done.stdout
+
+
+def test_the_logs_of_a_request(stack: LocalSystem):
+    request = requests.get(f"{stack.public}/status", timeout=10).headers["X-Request-ID"]
+    deadline = time.monotonic() + 10  # the engine may show them a moment later
+    while (done := stack("logs", "--request", request)).stdout.count("\n") < 4:
+        assert time.monotonic() < deadline, done
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["service"] for event in events] == ["storage", "storage", "service2", "service1"]
 
 
 def test_tail(stack: LocalSystem):
