@@ -8,6 +8,8 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 
 import logs.views
 import service1.docs_page
+import service1.page.files
+import service1.page.view
 import service1.views
 import service2.views
 from logs import overview
@@ -228,6 +230,12 @@ extend_schema_view(
     )
 )(health.ReadyView)
 
-# The description of the API is no part of it, nor is what the operator reads.
-for view in (schema.SchemaView, service1.docs_page.DocsView, exposition.MetricsView):
+# The description of the API is no part of it, nor are pages, nor is what the operator reads.
+for view in (
+    schema.SchemaView,
+    service1.docs_page.DocsView,
+    service1.page.view.PageView,
+    service1.page.files.PageFileView,
+    exposition.MetricsView,
+):
     extend_schema_view(get=extend_schema(exclude=True))(view)

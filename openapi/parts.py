@@ -115,7 +115,7 @@ SCHEMAS: dict[str, Schema] = {
             "reasons": array(_SENTENCE, description="What keeps the service from its work; empty when it is ready."),
             "measured": ref("Measurement"),
         },
-        "required": ["ready", "reasons", "measured"],
+        "required": ["ready", "reasons"],
         "example": {"ready": True, "reasons": [], "measured": {name: RECORD.get(name) for name in MEASURED}},
     },
     "Measurement": _object({name: _values()[name] for name in MEASURED}, description="What the service measures now."),

@@ -14,8 +14,9 @@ from django.http.response import HttpResponseBase
 from statuslog import rest, tokens
 
 # Who asks these has no secret to send: the health checks of an engine, of a balancer, of an orchestrator. They tell the
-# names of what is wrong and how many records wait, and nothing of the log.
+# names of what is wrong and how many records wait, and to a stranger nothing of the log or the machine.
 OPEN = {"/healthz", "/readyz"}
+STRANGER = "statuslog.stranger"
 READING = {"GET", "HEAD", "OPTIONS"}
 RECORDING = {"/status"}  # to read it is to make a record
 # Basic first: of two challenges in one header some browsers see only the first, and it is browsers that ask for it.
@@ -34,9 +35,10 @@ class NeedToken:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         # Taken out: nothing behind this can log it, show it or hand it on.
         secret = presented(request.META.pop("HTTP_AUTHORIZATION", ""))
-        if request.path_info in OPEN:
-            return self._get_response(request)
         access = tokens.access_with(secret, self._tokens)
+        if request.path_info in OPEN:
+            request.META[STRANGER] = access is None
+            return self._get_response(request)
         if access is None:
             said = "this token is not known" if secret else "a token is needed"
             answer = rest.error(request, 401, f"{said}: Authorization: Bearer TOKEN, or the token as a password")

@@ -8,6 +8,7 @@ from django.urls import URLPattern, path
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from statuslog.access import STRANGER
 from statuslog.probe import measure
 from statuslog.rest import JSONView, View, wants_json
 
@@ -29,13 +30,15 @@ class HealthView(View):
 
 
 class ReadyView(JSONView):
-    """200, or 503 with the reasons; always JSON."""
+    """200, or 503 with the reasons; always JSON. What is measured is for who may read."""
 
     checks: tuple[Check, ...] = ()
     facts: Callable[[], dict[str, Any]] = dict
 
     def get(self, request: Request) -> Response:
         body = readiness(self.checks, self.facts)
+        if request.META.get(STRANGER):
+            del body["measured"]
         return Response(body, status=200 if body["ready"] else 503)
 
 

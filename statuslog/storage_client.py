@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 
 import requests
 
@@ -85,6 +86,23 @@ class StorageClient:
             raise StorageError(str(error)) from error
         except (ValueError, LookupError, TypeError) as error:
             raise StorageError(f"it does not say of which edition its log is: {_detail(answer)}") from error
+
+    def overview(self, step: int, points: int, timeout: float) -> Any:
+        """storage's readiness and the log in short, unread: the last `points` steps of `step` seconds.
+
+        Raises StorageError.
+        """
+        answer = b""
+        try:
+            with self._peer.request("GET", f"/overview?step={step}&points={points}", timeout=timeout) as response:
+                answer = read(response, LONGEST_PAGE)
+                if response.status_code != 200:
+                    raise StorageError(f"{response.status_code}: {_detail(answer)}")
+            return json.loads(answer)
+        except PeerError as error:
+            raise StorageError(str(error)) from error
+        except ValueError as error:
+            raise StorageError(f"it does not say how the log is: {_detail(answer)}") from error
 
     def text(self, until: datetime, timeout: float) -> Iterator[bytes]:
         """The log's text before `until`, as it comes, each part within `timeout` seconds. Raises StorageError."""

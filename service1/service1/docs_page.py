@@ -18,29 +18,36 @@ FILES = {
     "swagger-ui-bundle.js": (SWAGGER_UI, "text/javascript; charset=utf-8"),
     "swagger-ui.css": (SWAGGER_UI, "text/css; charset=utf-8"),
 }
-# Nothing that is not a file of ours, nothing written into the page itself, no frame around it. Swagger UI's icons are
-# `data:` images; its styles it sets from its script, which the policy does not concern.
-POLICY = "; ".join(
-    f"{what} {whence}"
-    for what, whence in {
+
+
+def policy(*, form_action: str = "'none'") -> str:
+    """A Content-Security-Policy: nothing that is not a file of ours, nothing written into the page itself, no frame
+    around it. Swagger UI's icons are `data:` images; its styles it sets by script, which this does not concern."""
+    allowed = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self' data:",
         "connect-src": "'self'",
         "base-uri": "'none'",
-        "form-action": "'none'",
+        "form-action": form_action,
         "frame-ancestors": "'none'",
-    }.items()
-)
-HEADERS = {"Content-Security-Policy": POLICY, "X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=3600"}
+    }
+    return "; ".join(f"{what} {whence}" for what, whence in allowed.items())
 
 
-class DocsView(View):
-    """The page, or a file that it needs."""
+HEADERS = {"Content-Security-Policy": policy(), "X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=3600"}
+
+
+class FileView(View):
+    """The base of what has one form, such as a page."""
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         return super().perform_content_negotiation(request, force=True)  # a browser asks for what it will get
+
+
+class DocsView(FileView):
+    """The page, or a file that it needs."""
 
     def get(self, request: Request, name: str = "index.html") -> FileResponse:
         if name not in FILES:

@@ -1,6 +1,7 @@
 """The one caller of service2."""
 
 import json
+from typing import Any
 
 from statuslog.peer import Peer, PeerError, PeerTimeout, read
 from statuslog.record import FORBIDDEN, Record, RecordError
@@ -25,17 +26,24 @@ class Service2Client:
 
     def status(self, timeout: float) -> Record:
         """A new record of service2; raises Service2Error."""
+        return _record(*self._get("/status", timeout))
+
+    def readiness(self, timeout: float) -> Any:
+        """What service2 answers to /readyz, unread; raises Service2Error."""
+        code, answer = self._get("/readyz", timeout)
         try:
-            with self._peer.request(
-                "GET", "/status", timeout=timeout, headers={"Accept": "application/json"}
-            ) as response:
-                answer = read(response, LONGEST_ANSWER)
-                code = response.status_code
+            return json.loads(answer)
+        except (ValueError, RecursionError):
+            raise Service2Error(f"{code} with an answer that is not JSON") from None
+
+    def _get(self, path: str, timeout: float) -> tuple[int, bytes]:
+        try:
+            with self._peer.request("GET", path, timeout=timeout, headers={"Accept": "application/json"}) as response:
+                return response.status_code, read(response, LONGEST_ANSWER)
         except PeerTimeout as error:
             raise Service2Error(str(error), timed_out=True) from error
         except PeerError as error:
             raise Service2Error(str(error)) from error
-        return _record(code, answer)
 
 
 def _record(code: int, answer: bytes) -> Record:

@@ -6,6 +6,7 @@ from django.conf import settings
 from django.urls import path
 
 from service1 import docs_page, metrics_urls
+from service1.page import view as page
 from service1.views import LogView, StatusView, delivery
 from statuslog import health, schema
 
@@ -15,6 +16,7 @@ urlpatterns = [
     *health.urls(delivery.problems, facts=delivery.facts),
     *schema.urls(Path(__file__).parent),
     *docs_page.urls(),
+    *page.urls(),
     *(metrics_urls.urlpatterns if settings.METRICS_PUBLIC else ()),
 ]
 

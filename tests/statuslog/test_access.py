@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import RequestFactory
 
-from statuslog.access import NeedToken, presented
+from statuslog.access import STRANGER, NeedToken, presented
 from statuslog.tokens import Token
 
 READING, WRITING = "read-0123456789abcdef", "write-0123456789abcde"
@@ -91,3 +91,16 @@ def test_a_refusal_is_text_or_a_problem(ask):
     answer = ask(None, Accept="application/json")
     assert answer["Content-Type"] == "application/problem+json"
     assert b'"status": 401' in answer.content
+
+
+def test_at_the_open_paths_a_stranger_is_known_as_one(settings):
+    settings.API_TOKENS = (Token("read", READING.encode()),)
+    found: list[bool] = []
+
+    def view(request: HttpRequest) -> HttpResponse:
+        found.append(request.META[STRANGER])
+        return HttpResponse()
+
+    for headers in ({}, {"Authorization": f"Bearer {READING}"}):
+        NeedToken(view)(RequestFactory().get("/readyz", headers=headers))
+    assert found == [True, False]

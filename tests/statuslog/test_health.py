@@ -7,6 +7,7 @@ from typing import Any
 from django.test import RequestFactory
 
 from statuslog import health
+from statuslog.access import STRANGER
 from statuslog.record import MEASURED
 
 
@@ -29,6 +30,14 @@ def test_not_ready_names_all_reasons():
 
 def test_facts_stand_beside():
     assert readyz(facts=lambda: {"sqlite": "3.40.1"}) == (200, {"ready": True, "reasons": [], "sqlite": "3.40.1"})
+
+
+def test_a_stranger_is_told_nothing_of_the_machine():
+    view = health.urls()[1].callback
+    request = RequestFactory().get("/readyz")
+    request.META[STRANGER] = True
+    answer = view(request).render()
+    assert json.loads(answer.content) == {"ready": True, "reasons": []}
 
 
 def test_alive_as_text_and_as_json():

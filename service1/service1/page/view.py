@@ -1,0 +1,143 @@
+"""`GET /`: asks, puts what is known in order of importance, and fills the template."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.middleware.gzip import GZipMiddleware
+from django.template import Context, Engine
+from django.urls import URLPattern, path
+from django.utils.cache import patch_vary_headers
+from rest_framework.request import Request
+
+from service1 import views
+from service1.docs_page import FileView, policy
+from service1.page import charts, words
+from service1.page.files import FOLDER, SCRIPT, STYLE, PageFileView
+from service1.page.look import ROWS, Look, look
+from service1.page.state import EARLY, overall, services
+from statuslog.record import LINE_PATTERN, Record, show_timestamp
+
+FILTERS = ("service", "since", "until", "contains")
+DOWNLOADS = {"text": "Text", "csv": "CSV", "ndjson": "NDJSON"}
+HEADERS = {"Content-Security-Policy": policy(form_action="'self'"), "Cache-Control": "no-store"}
+
+_template = Engine(dirs=[str(FOLDER)]).get_template("page.html")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A record in the table; of a line in the record's form only what the other columns do not say."""
+
+    id: str
+    time: str
+    day: str
+    clock: str
+    service: str
+    text: str
+    early: bool
+
+
+class PageView(FileView):
+    """The status page."""
+
+    def get(self, request: Request) -> HttpResponseBase:
+        if not request.META.get("PATH_INFO"):
+            return HttpResponseRedirect(request.path)  # below a prefix the page's relative addresses need the slash
+        given = request.query_params
+        query = {name: value for name in FILTERS if (value := given.get(name, ""))}
+        span = charts.SPANS.get(given.get("span", "day"))
+        problem = "" if span else f"span: must be one of {', '.join(charts.SPANS)}"
+        span = span or charts.SPANS["day"]
+        outbox = views.delivery.facts()["outbox"]
+        seen = look(views.own, outbox, views.service2, span, query)
+        if seen.rows.refused:
+            problem = seen.rows.failure
+        page = _template.render(Context(_context(seen, span, query, problem)))
+        response = HttpResponse(page, status=400 if problem else 200, headers=HEADERS)
+        patch_vary_headers(response, ["Accept-Encoding"])
+        return GZipMiddleware(lambda _: response).process_response(request._request, response)
+
+
+def _context(seen: Look, span: charts.Span, query: dict[str, str], problem: str) -> dict[str, Any]:
+    axis = charts.Axis(span, seen.now)
+    known = seen.overview.value
+    cards = services(seen)
+    rows = seen.rows.value
+    shown = [_row(record, seen.now) for record in rows.records] if rows else []
+    series = known.series if known else {}
+    return {
+        "overall": overall(seen, cards),
+        "services": cards,
+        "problem": problem,
+        "span": span,
+        "spans": [(name, _address(query, span=name)) for name in charts.SPANS],
+        "axis": axis,
+        "disk": charts.disk_chart(axis, series),
+        "lanes": _lanes(axis, seen),
+        "height": charts.HEIGHT,
+        "width": charts.WIDTH,
+        "rows": shown,
+        "most": ROWS,
+        "more": bool(rows and rows.more and len(shown) < ROWS),
+        "failure": "" if rows or problem else seen.rows.failure,
+        "empty_log": bool(known and not known.latest),
+        "query": query,
+        "forms": [(label, "log?" + urlencode({**query, "format": form}), form) for form, label in DOWNLOADS.items()],
+        "follow": "" if problem or "until" in query else _follow(query),
+        "style": f"page/{STYLE}",
+        "script": f"page/{SCRIPT}",
+        "now": words.moment(seen.now),
+    }
+
+
+def _address(query: dict[str, str], **changed: str) -> str:
+    return "?" + urlencode({**query, **changed})
+
+
+def _follow(query: dict[str, str]) -> str:
+    """Where the browser hears of new records. It is told the last ones again, lest one be missed in between."""
+    asked = {"follow": "1", "tail": "0" if "since" in query else str(ROWS)}
+    return "log?" + urlencode(asked | {name: query[name] for name in ("service", "contains") if name in query})
+
+
+def _row(record: Record, now: datetime) -> Row:
+    day, clock = words.moment(record.timestamp).split()
+    own = LINE_PATTERN.fullmatch(record.line)
+    return Row(
+        str(record.id),
+        show_timestamp(record.timestamp),
+        day,
+        clock,
+        record.service,
+        record.line.partition(": ")[2] if own else record.line,
+        record.timestamp > now + EARLY,
+    )
+
+
+def _lanes(axis: charts.Axis, seen: Look) -> list[charts.Lane]:
+    """The host's, then one of each service: from the log, and from what the services say of themselves now."""
+    series = seen.overview.value.series if seen.overview.value else {}
+    storage = seen.overview.value.storage if seen.overview.value else None
+    live = {"service1": seen.service1, "service2": seen.service2.value, "storage": storage}
+    own = seen.service1.measured.host_uptime_seconds
+    host = [(point.time, point.host_uptime) for points in series.values() for point in points]
+    lanes = [_lane(axis, "host", 0, [*host, (seen.now, own)], own)]
+    for number, (name, report) in enumerate(live.items(), start=1):
+        up = report.measured.container_uptime_seconds if report else None
+        past = [(point.time, point.container_uptime) for point in series.get(name, ())]
+        lanes.append(_lane(axis, name, number, [*past, (seen.now, up)], up))
+    return lanes
+
+
+def _lane(
+    axis: charts.Axis, name: str, number: int, seen: list[tuple[datetime, float | None]], up: float | None
+) -> charts.Lane:
+    known = [(time, uptime) for time, uptime in seen if uptime is not None and time <= axis.end]
+    return charts.lane(axis, name, number, known, f"up {words.duration(up)}" if up is not None else "no answer")
+
+
+def urls() -> list[URLPattern]:
+    return [path("", PageView.as_view()), path("page/<name>", PageFileView.as_view())]

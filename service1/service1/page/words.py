@@ -1,0 +1,53 @@
+"""How the page says things to people: durations, sizes, times, and the reasons of /readyz as sentences."""
+
+from datetime import UTC, datetime
+
+# Every reason that a service can name; what is missing here is shown as its name.
+REASONS = {
+    "storage_unreachable": "It does not reach storage, or storage is not ready: its records wait in its outbox.",
+    "vstorage_not_writable": "It cannot write vstorage: is the file there, writable, and its disk not full?",
+    "vstorage_stale": "vstorage was replaced on the host: restart service1 and service2.",
+    "vstorage_behind": "vstorage lacks records that the log has; they are written as soon as nothing waits any more.",
+    "outbox_waiting": "A service has records in its outbox that vstorage lacks.",
+    "vstorage_locked": "vstorage has been locked by another process for too long.",
+    "vstorage_rewritten": "vstorage is being written anew, because the log's past has changed.",
+    "migrations_pending": "Its database is older than its code: run ./manage_all.sh migrate.",
+    "database_unreachable": "It cannot read its database: look at its volume, or at the server of DATABASE_URL.",
+    "disk_low": "Its disk is nearly full (MIN_FREE_BYTES): it takes no more records.",
+}
+UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20))
+
+
+def reason(name: str) -> str:
+    return REASONS.get(name, f"{name.replace('_', ' ').capitalize()}.")
+
+
+def duration(seconds: float) -> str:
+    """Such as "12 s", "54 min", "8 h 54 min" or "3 days 2 h"."""
+    whole = max(0, int(seconds))
+    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
+    if days:
+        return f"{counted(days, 'day')} {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min" if minutes else f"{whole} s"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(count: float) -> str:
+    """Bytes in the largest unit that makes 1 or more of them."""
+    unit, factor = next(((unit, factor) for unit, factor in UNITS if count >= factor), UNITS[-1])
+    return f"{count / factor:,.2f} {unit}"
+
+
+def joined(names: list[str]) -> str:
+    """Such as "service1, service2 and storage"."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def moment(time: datetime) -> str:
+    """A time to the second, as in a record's line, but for the eye."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,285 @@
+"""What the status page says, and how it draws: without any service."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from django.test import Client
+
+from service1.page import charts, words
+from service1.page.charts import SPANS, Axis, Point
+from service1.page.files import FILES
+from service1.page.look import Answer, Failed, Look, Overview, Report, Rows
+from service1.page.state import Overall, overall, services
+from statuslog.record import Measurement, Record
+from tests.processes import ROOT
+
+NOW = datetime(2025, 9, 26, 16, 45, 6, tzinfo=UTC)
+MEASURED = Measurement(
+    host_uptime_seconds=32065.2, container_uptime_seconds=3600.0, disk_free_bytes=1, disk_total_bytes=4
+)
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+# words
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (32065, "8 h 54 min"), (86_400, "1 day 0 h"), (266_400, "3 days 2 h")],
+)
+def test_a_duration(seconds: float, text: str):
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"), [(0, "0.00 MiB"), (2**20, "1.00 MiB"), (37_966_567_375, "35.36 GiB"), (5 * 2**40, "5.00 TiB")]
+)
+def test_a_size(count: int, text: str):
+    assert words.size(count) == text
+
+
+def test_every_reason_that_the_code_names_is_a_sentence():
+    """Those that /readyz of a service can name, wherever they stand in the code."""
+    sources = [ROOT / name for name in ("statuslog/vstorage.py", "statuslog/delivery.py", "storage/logs/readiness.py")]
+    named = {
+        name
+        for source in sources
+        for name in re.findall(r'(?:VstorageError\(|yield |found\.append\()"([a-z]+_[a-z_]+)"', source.read_text())
+    }
+    assert {"storage_unreachable", "vstorage_stale", "disk_low"} <= named
+    assert named == words.REASONS.keys()
+    assert words.reason("of_another_version") == "Of another version."
+
+
+# the state
+
+
+def record(service: str, seconds: float) -> Record:
+    return Record(id=UUID(int=1), service=service, timestamp=ago(seconds), line="x")
+
+
+def seen(
+    *,
+    service1: Report | None = None,
+    service2: Answer[Report] | None = None,
+    storage: Report | None = None,
+    failure: str = "",
+    records: Sequence[Record] = (),
+) -> Look:
+    latest = {record.service: record for record in records}
+    known = Overview(storage or Report(measured=MEASURED), latest, {})
+    return Look(
+        NOW,
+        service1 or Report(measured=MEASURED),
+        service2 or Answer(Report(measured=MEASURED)),
+        Answer(failure=failure) if failure else Answer(known),
+        Answer(Rows([], False)),
+    )
+
+
+def said(look: Look) -> Overall:
+    return overall(look, services(look))
+
+
+def test_all_right():
+    look = seen(records=[record("service1", 70), record("service2", 60)])
+    assert said(look) == Overall("ok", "Everything is all right", ["The last record came 1 min ago."])
+    card = services(look)[0]
+    assert (card.state, card.host, card.container, card.outbox) == ("ok", "8 h 54 min", "1 h 0 min", "empty")
+    assert card.disk and card.disk.percent == 25
+    assert [one.last.ago for one in services(look) if one.last] == ["1 min ago"] * 3
+
+
+def test_no_records_yet():
+    assert said(seen()) == Overall("ok", "Everything is all right", ["There are no records yet."])
+
+
+def test_service2_is_down():
+    look = seen(service2=Answer(failure="connection refused"), records=[record("service1", 1)])
+    assert said(look).headline == "service2 is down"
+    assert services(look)[1].reasons == ["It does not answer: connection refused."]
+    assert services(look)[1].host == "unknown"
+
+
+def test_storage_is_down():
+    look = seen(service1=Report(["storage_unreachable"], MEASURED, waiting=3), failure="no answer within 2.4 s")
+    assert (said(look).state, said(look).headline) == ("down", "Storage is down")
+    assert said(look).details[0] == "3 records wait in an outbox, on the disk, until storage takes them."
+    assert [card.state for card in services(look)] == ["degraded", "ok", "down"]
+    assert not services(look)[0].log_known
+
+
+def test_both_are_down():
+    look = seen(service2=Answer(failure="x"), failure="y")
+    assert said(look).headline == "service2 and storage are down"
+
+
+def test_a_reason_is_a_sentence():
+    look = seen(storage=Report(["disk_low"]), records=[record("service1", 1)])
+    assert said(look).headline == "Storage needs attention"
+    assert services(look)[2].reasons == [words.REASONS["disk_low"]]
+
+
+def test_records_wait():
+    look = seen(service2=Answer(Report(waiting=1)), records=[record("service1", 1)])
+    assert said(look) == Overall(
+        "degraded",
+        "Records wait to be delivered",
+        ["1 record waits in an outbox, on the disk, until storage takes it.", "The last record came 1 s ago."],
+    )
+    assert services(look)[1].waits
+
+
+def test_records_were_refused():
+    look = seen(service1=Report(refused=2), records=[record("service1", 1)])
+    assert services(look)[0].state == "degraded"
+    assert services(look)[0].reasons[0].startswith("storage has refused 2 records for good")
+
+
+def test_nothing_new_for_long():
+    look = seen(records=[record("service1", 7300)])
+    assert said(look) == Overall(
+        "stale", "All is well, but there is nothing new", ["The last record is 2 h 1 min old."]
+    )
+    last = services(look)[0].last
+    assert last and last.note == "stale"
+
+
+def test_a_record_of_the_future():
+    look = seen(records=[record("service2", -3600), record("service1", 5)])
+    assert said(look).headline == "A record is dated in the future"
+    assert [one.last.note for one in services(look) if one.last] == ["", "in the future", "in the future"]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        None,
+        [],
+        {},
+        {"reasons": []},
+        {"reasons": 5, "measured": {}},
+        {"reasons": [], "measured": {"disk_free_bytes": "x"}},
+    ],
+)
+def test_an_answer_that_is_none_of_ours(answer: object):
+    with pytest.raises(Failed):
+        Report.of(answer)
+
+
+# the charts
+
+
+def axis(span: str = "hour") -> Axis:
+    return Axis(SPANS[span], NOW)
+
+
+def point(seconds: float, free: int | None = 5 * 2**30, up: float | None = 60.0) -> Point:
+    return Point(ago(seconds), up, up, free)
+
+
+def disk(*points: Point, span: str = "hour") -> charts.DiskChart:
+    chart = charts.disk_chart(axis(span), {"service1": points})
+    assert chart
+    return chart
+
+
+@pytest.mark.parametrize(
+    ("span", "last"), [("hour", "16:45"), ("day", "16:48"), ("week", "Fri 26 Sep"), ("month", "26 Sep")]
+)
+def test_the_times_of_a_chart(span: str, last: str):
+    labels = axis(span).labels
+    assert (len(labels), labels[-1]) == (5, last)
+    assert axis(span).x(axis(span).begin) == 0
+    assert axis(span).x(axis(span).end) == charts.WIDTH
+
+
+def test_more_is_higher():
+    [line] = disk(point(3000, 4 * 2**30), point(2800, 5 * 2**30)).lines
+    (x, y), (later, higher) = ((float(a), float(b)) for a, b in re.findall(r"([\d.]+) ([\d.]+)", line.path))
+    assert x < later
+    assert y > higher
+    assert (line.newest, line.lowest, line.highest) == ("5.00 GiB", "4.00 GiB", "5.00 GiB")
+
+
+def test_what_lies_far_apart_is_not_joined():
+    assert disk(point(3000), point(2900), point(60)).lines[0].path.count("M") == 2
+
+
+def test_a_lonely_point_is_a_dot():
+    assert re.fullmatch(r"M[\d.]+ [\d.]+h0", disk(point(60)).lines[0].dots)
+
+
+def test_a_column_says_what_stands_there():
+    [column] = disk(point(60)).columns
+    assert column.text == "26 Sep, 16:44 UTC\nservice1: 5.00 GiB"
+
+
+@pytest.mark.parametrize("free", [0, 1, 5 * 2**20, 7 * 2**40, 2**63 - 1])
+def test_any_size_has_an_axis(free: int):
+    chart = disk(point(60, free), point(50, free))
+    assert 2 <= len(chart.ticks) <= 8
+    assert all(0 <= y <= charts.HEIGHT for y in chart.grid)
+    assert len(set(chart.ticks)) == len(chart.ticks)
+
+
+def test_nothing_measured():
+    assert charts.disk_chart(axis(), {"service1": [point(60, None)], "service2": []}) is None
+
+
+def lane(*seen: tuple[float, float]) -> charts.Lane:
+    return charts.lane(axis(), "service1", 1, [(ago(seconds), up) for seconds, up in seen], "up 1 min")
+
+
+def test_one_run():
+    found = lane((3000, 100.0), (10, 3090.2))
+    assert len(found.bars) == 1
+    assert found.bars[0].text.startswith("service1: up since 2025-09-26 15:53:26 UTC")
+    assert found.starts == "1 start"
+
+
+def test_a_run_that_began_before_the_chart_has_no_mark():
+    found = lane((3000, 50_000.0), (10, 52_990.0))
+    assert [(bar.x, bar.mark) for bar in found.bars] == [(0, None)]
+    assert found.starts == "no restart"
+
+
+def test_a_restart():
+    found = lane((3000, 50_000.0), (1000, 500.0), (10, 1490.0))
+    assert len(found.bars) == 2
+    assert found.bars[1].mark == axis().x(ago(1500))
+    assert found.starts == "1 start"
+
+
+def test_the_older_of_two_replicas_is_no_restart():
+    assert len(lane((1000, 500.0), (900, 50_000.0), (800, 700.0), (700, 50_200.0)).bars) == 1
+
+
+def test_nobody_seen():
+    assert (lane().bars, lane().starts) == ([], "")
+
+
+# the files
+
+
+@pytest.mark.urls("service1.urls")
+def test_the_files_are_compressed_and_kept_for_ever(client: Client):
+    for name, file in FILES.items():
+        plain = client.get(f"/page/{name}")
+        zipped = client.get(f"/page/{name}", headers={"Accept-Encoding": "br, gzip"})
+        assert plain.content == file.content
+        assert len(zipped.content) < len(plain.content) / 2
+        assert zipped["Content-Encoding"] == "gzip"
+        assert "immutable" in plain["Cache-Control"]
+
+
+@pytest.mark.urls("service1.urls")
+@pytest.mark.parametrize("name", ["page.css", "page.html", "view.py", "..%2fsettings.py"])
+def test_no_other_file_is_handed_out(client: Client, name: str):
+    assert client.get(f"/page/{name}").status_code == 404
