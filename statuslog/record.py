@@ -219,7 +219,7 @@ def shown_by(line: str) -> tuple[datetime, float, int] | None:
     found = LINE_PATTERN.fullmatch(line)
     if not found:
         return None
-    time, hours, mebibytes = found.group("timestamp", "hours", "mebibytes")
+    time, _, hours, mebibytes = found.groups()
     try:
         timestamp = datetime.fromisoformat(time)
         seconds, free = float(hours) * SECONDS_PER_HOUR, round(float(mebibytes) * MEBIBYTE)

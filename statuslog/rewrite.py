@@ -8,13 +8,15 @@ first, without the lock, which then is held for no longer than a piece of that t
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from statuslog.peer import CHUNK
 from statuslog.recorder import CATCH_UP_RECORDS, Recorder
 from statuslog.storage_client import StorageError
-from statuslog.vstorage import LockedFile, VstorageError
+from statuslog.vstorage import EPOCH, LockedFile, VstorageError
 
 LOCK_TIMEOUT = 2.0
 STORAGE_TIMEOUT = 0.3  # under the lock: less than a request is ready to wait for it
@@ -30,6 +32,16 @@ class RewriteError(Exception):
     """vstorage cannot be written anew now; the text says why."""
 
 
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """What is equal in both stores: the file's first `size` bytes are the `lines` before `until` of that edition."""
+
+    edition: int = 0
+    until: datetime = EPOCH
+    size: int = 0
+    lines: int = 0
+
+
 def _no_progress(done: int, size: int) -> None:
     pass
 
@@ -41,18 +53,18 @@ def follow(
     *,
     patience: float = 0.0,
     always: bool = False,
-) -> bool:
-    """Write vstorage anew if the log is of another edition, or `always`; True if it was. Raises RewriteError.
+) -> Copied | None:
+    """Write vstorage anew if the log is of another edition, or `always`; None if it was not. Raises RewriteError.
 
     `folder` must have room for a copy of the log. Of several who want to, one does it; the others wait for so long.
     """
     try:
         if not always and _is_followed(recorder):
-            return False
+            return None
         with recorder.vstorage.rewriting(patience):
             if not always and _is_followed(recorder):
-                return False  # another one has done it
-            _rewrite(recorder, folder, progress)
+                return None  # another one has done it
+            copied = _rewrite(recorder, folder, progress)
         _catch_up(recorder)
     except StorageError as error:
         raise RewriteError(f"storage: {error}") from error
@@ -60,14 +72,14 @@ def follow(
         raise RewriteError(str(error)) from error
     except OSError as error:
         raise RewriteError(f"{folder}: the log cannot be copied there: {error.strerror}") from error
-    return True
+    return copied
 
 
 def _is_followed(recorder: Recorder) -> bool:
     return recorder.storage.edition(LOG_TIMEOUT) == recorder.vstorage.edition()
 
 
-def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> None:
+def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> Copied:
     """Killed anywhere it leaves the file as it was, or with the note that it is behind from its beginning on."""
     with tempfile.TemporaryFile(dir=folder) as copy:
         edition = recorder.storage.edition(LOG_TIMEOUT)
@@ -76,8 +88,10 @@ def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> None:
             # Behind this fence nothing comes to the log any more that is not there now.
             until = file.new_time(recorder.now())
             recorder.storage.set_fence(until, STORAGE_TIMEOUT)
+        count = 0
         for chunk in recorder.storage.text(until, LOG_TIMEOUT):
             copy.write(chunk)
+            count += chunk.count(b"\n")
         size = copy.tell()
         copy.seek(0)
         with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
@@ -88,6 +102,20 @@ def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> None:
             progress(copy.tell(), size)
             with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
                 _copy_piece(copy, file, size, until)
+        copy.seek(0)
+        return Copied(edition, until, size, count) if _begins_with(recorder.vstorage.path, copy) else Copied()
+
+
+def _begins_with(file: Path, copy: IO[bytes]) -> bool:
+    """Whether the file has what was written to it; others may have edited it meanwhile."""
+    try:
+        with file.open("rb") as written:
+            while chunk := copy.read(CHUNK):
+                if written.read(len(chunk)) != chunk:
+                    return False
+    except OSError:
+        return False
+    return True
 
 
 def _copy_piece(copy: IO[bytes], file: LockedFile, size: int, until: datetime) -> None:

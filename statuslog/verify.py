@@ -8,7 +8,9 @@ from pathlib import Path
 from statuslog.peer import CHUNK, PeerError, stream
 from statuslog.record import MICROSECOND, parse_line, show_timestamp
 from statuslog.recorder import Recorder
+from statuslog.rewrite import Copied
 from statuslog.storage_client import StorageClient
+from statuslog.vstorage import EPOCH
 
 LOCK_TIMEOUT = 2.0
 LOG_TIMEOUT = 30.0
@@ -38,43 +40,49 @@ class Difference:
         return text
 
 
-def compare(recorder: Recorder, progress: Progress) -> int | Difference:
+def compare(recorder: Recorder, progress: Progress, known: Copied | None = None) -> int | Difference:
     """The number of records if both stores have the same, else the first difference; raises VerifyError, VstorageError.
 
-    What comes in meanwhile is left out: the lock is held only to see how far the file goes and until when.
+    What comes in meanwhile is left out: the lock is held only to see how far the file goes and until when. What is
+    `known` to be equal, as it was written from the log a moment ago, is not read again.
     """
     with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
         file.need_empty_outboxes()
         # Not the newest record's time: what was imported, or posted past the services, can be newer than that.
         size, until = file.size, file.new_time(recorder.now()) + MICROSECOND
+    if known is None or size < known.size or recorder.vstorage.edition() != known.edition:
+        known = Copied()
     try:
-        log = _log(recorder.storage, until)
-        return _first_difference(log, _file(recorder.vstorage.path, size), lambda done: progress(done, size))
+        log, vstorage = _log(recorder.storage, known.until, until), _file(recorder.vstorage.path, known.size, size)
+        return _first_difference(log, vstorage, known, lambda done: progress(done, size))
     except PeerError as error:
         raise VerifyError(f"storage: {error}") from error
     except OSError as error:
         raise VerifyError(f"{recorder.vstorage.path}: {error.strerror}") from error
 
 
-def _log(storage: StorageClient, until: datetime) -> Iterator[bytes]:
-    query = f"until={show_timestamp(until)}"
+def _log(storage: StorageClient, since: datetime, until: datetime) -> Iterator[bytes]:
+    beginning = "" if since == EPOCH else f"since={show_timestamp(since)}&"
+    query = f"{beginning}until={show_timestamp(until)}"
     with storage.log("GET", query, {"Accept-Encoding": "identity"}, LOG_TIMEOUT) as response:
         if response.status_code != 200:
             raise PeerError(f"GET /log was answered with {response.status_code}")
         yield from stream(response, LOG_TIMEOUT)
 
 
-def _file(path: Path, size: int) -> Iterator[bytes]:
+def _file(path: Path, offset: int, size: int) -> Iterator[bytes]:
+    size -= offset
     with path.open("rb") as source:
+        source.seek(offset)
         while size > 0 and (chunk := source.read(min(CHUNK, size))):
             size -= len(chunk)
             yield chunk
 
 
 def _first_difference(
-    log: Iterator[bytes], vstorage: Iterator[bytes], progress: Callable[[int], None]
+    log: Iterator[bytes], vstorage: Iterator[bytes], known: Copied, progress: Callable[[int], None]
 ) -> int | Difference:
-    records = offset = 0  # of the beginning of the line that is looked at
+    records, offset = known.lines, known.size  # of the beginning of the line that is looked at
     left = right = b""
     while True:
         left = left or next(log, b"")

@@ -1,13 +1,15 @@
 """When the log's past has changed, vstorage is written anew."""
 
 import os
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from statuslog import rewrite
+from statuslog import rewrite, verify
 from statuslog.delivery import Delivery
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageError
@@ -55,6 +57,70 @@ def test_another_edition_is_followed_once(own: Recorder, pruned: list[str], tmp_
 def test_the_delivery_sees_to_it(own: Recorder, outbox: OutboxInMemory, pruned: list[str], tmp_path: Path, file: Path):
     assert Delivery(own, outbox, tmp_path / "delivery.lock").deliver()
     assert lines(file) == pruned
+
+
+def test_it_tells_what_is_equal_in_both(own: Recorder, pruned: list[str], tmp_path: Path, file: Path):
+    copied = rewrite.follow(own, tmp_path)
+    assert copied
+    assert (copied.edition, copied.lines, copied.size) == (1, len(pruned), file.stat().st_size)
+    assert own.keep().record.timestamp > copied.until
+
+
+@pytest.mark.parametrize("edit", ["truncate --size=0 {}", "sed --in-place s/2/3/ {}", "rm {}"])
+def test_nothing_is_known_of_a_file_that_was_edited_meanwhile(
+    own: Recorder, pruned: list[str], tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch, edit: str
+):
+    begins_with = rewrite._begins_with
+
+    def edited(*args: Any) -> bool:
+        subprocess.run(edit.format(file), shell=True, check=True)
+        return begins_with(*args)
+
+    monkeypatch.setattr(rewrite, "_begins_with", edited)
+    monkeypatch.setattr(rewrite, "_catch_up", lambda recorder: None)
+    assert rewrite.follow(own, tmp_path) == rewrite.Copied()
+
+
+@pytest.fixture
+def compare(own: Recorder, storage: StorageInMemory, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    def log(_: Any, since: datetime, until: datetime) -> Iterator[bytes]:
+        yield b"".join(f"{made.line}\n".encode() for made in storage.stored if since <= made.timestamp < until)
+
+    monkeypatch.setattr(verify, "_log", log)
+    return lambda known: verify.compare(own, lambda done, size: None, known)
+
+
+def test_verify_looks_only_at_what_came_since(
+    own: Recorder, pruned: list[str], tmp_path: Path, file: Path, compare: Callable[..., Any]
+):
+    copied = rewrite.follow(own, tmp_path)
+    own.keep()
+    assert compare(copied) == compare(None) == len(pruned) + 1
+    file.write_bytes(file.read_bytes().replace(b"2", b"3", 1))  # which it does not look at any more
+    assert compare(copied) == len(pruned) + 1
+    assert compare(None).number == 1
+    with file.open("a") as end:
+        end.write("somebody has added it\n")
+    assert compare(copied).number == len(pruned) + 2
+
+
+def test_verify_looks_at_all_of_another_edition(
+    own: Recorder, storage: StorageInMemory, pruned: list[str], tmp_path: Path, file: Path, compare: Callable[..., Any]
+):
+    copied = rewrite.follow(own, tmp_path)
+    storage.prune(3)
+    rewrite.follow(own, tmp_path)  # by somebody else, say
+    for _ in range(5):
+        own.keep()
+    assert compare(copied) == len(storage.lines)
+
+
+def test_verify_looks_at_all_of_a_file_that_has_become_shorter(
+    own: Recorder, pruned: list[str], tmp_path: Path, file: Path, compare: Callable[..., Any]
+):
+    copied = rewrite.follow(own, tmp_path)
+    os.truncate(file, 0)
+    assert compare(copied).number == 1
 
 
 def test_an_empty_log(own: Recorder, storage: StorageInMemory, tmp_path: Path, file: Path):

@@ -32,8 +32,10 @@ class Command(BaseCommand):
             if isinstance(found, verify.Difference) and options["repair"]:
                 progress.end()
                 self.stdout.write(f"{found}\nwriting vstorage anew")
-                rewrite.follow(recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE, always=True)
-                found = self._compare(recorder, progress)
+                known = rewrite.follow(
+                    recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE, always=True
+                )
+                found = self._compare(recorder, progress, known)
         except (verify.VerifyError, RewriteError, StorageError, VstorageError) as error:
             raise CommandError(str(error)) from error
         finally:
@@ -42,15 +44,18 @@ class Command(BaseCommand):
             raise CommandError(f"{found}\n`verify --repair` makes vstorage the copy of the log.")
         self.stdout.write(f"equal, {found:,} records")
 
-    def _compare(self, recorder: Recorder, progress: Progress) -> int | verify.Difference:
+    def _compare(
+        self, recorder: Recorder, progress: Progress, known: rewrite.Copied | None = None
+    ) -> int | verify.Difference:
         """What is found in one edition of the log: one that begins meanwhile looks like a difference."""
         while True:
             with recorder.vstorage.locked(verify.LOCK_TIMEOUT) as file:
                 file.need_empty_outboxes()
-            if rewrite.follow(recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE):
+            if copied := rewrite.follow(recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE):
                 progress.end()
                 self.stdout.write("vstorage was written anew")
+                known = copied
             edition = recorder.vstorage.edition()
-            found = verify.compare(recorder, progress.of_bytes)
+            found = verify.compare(recorder, progress.of_bytes, known)
             if isinstance(found, int) or recorder.storage.edition(STORAGE_TIMEOUT) == edition:
                 return found
