@@ -60,6 +60,16 @@ def test_storages_api_port_has_the_api_and_no_admin(stack: Stack) -> None:
     assert stack.fetch("service1", "http://storage:8000/admin/login/") == 404
 
 
+def test_the_metrics_are_for_containers(stack: Stack) -> None:
+    for address in ("service1:8001", "service2:8000", "storage:8000"):
+        assert stack.fetch("service2", f"http://{address}/metrics") == 200
+    assert stack.get(f"{stack.public}/metrics").status_code == 404
+    assert stack.get(f"{stack.admin}/metrics").status_code == 404
+    # The folder that the workers count in is writable in a container that is read-only otherwise.
+    code = "import pathlib; print(*[len(list(p.iterdir())) > 1 for p in pathlib.Path('/dev/shm').glob('statuslog-*')])"
+    assert stack.python("service1", code).split() == ["True"]
+
+
 def test_the_admin_has_its_style(stack: Stack) -> None:
     page = stack.get(f"{stack.admin}/admin/login/").text
     sheet = page.split('rel="stylesheet" href="')[1].split('"')[0]
