@@ -6,12 +6,14 @@ stay two. Its id follows from the line and from which one of its kind in the fil
 once store it once. A whole record (NDJSON) is known by its own id. Memory does not grow with the file.
 """
 
+import fcntl
 import hashlib
+import os
 import sqlite3
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -22,9 +24,10 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from logs import readiness
-from logs.models import LogRecord
+from logs.models import Edition, LogRecord
 from logs.serializers import decode, record_from_line, record_of
 from logs.writer import COLUMNS, IDS_PER_QUERY, INSERT, rows_of, value_of
+from statuslog import filelock
 from statuslog.record import Record, RecordError, check_line, show_timestamp, shown_by
 from statuslog.vstorage import EPOCH
 
@@ -97,6 +100,43 @@ def bring_in(lines: Iterable[bytes], counts: Counts, folder: Path) -> Iterator[i
             number += len(some)
             read += sum(map(len, some))
             yield read
+
+
+@contextmanager
+def marked(folder: Path) -> Iterator[None]:
+    """In the block lines are stored, and then a new edition begins. Who dies in it leaves that to `settle`."""
+    descriptor = _open_mark(folder)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH)  # of several imports at once each has it
+        os.pwrite(descriptor, b"!", 0)
+        os.fsync(descriptor)
+        yield
+        if filelock.try_lock(descriptor):  # else it is now the others' mark
+            os.ftruncate(descriptor, 0)
+    finally:
+        os.close(descriptor)
+
+
+def settle(folder: Path) -> bool:
+    """Begin the edition that a dead import has left out, so that vstorage follows; True if there was one."""
+    descriptor = _open_mark(folder)
+    try:
+        if not os.fstat(descriptor).st_size or not filelock.try_lock(descriptor):
+            return False
+        begin_edition()
+        os.ftruncate(descriptor, 0)
+        return True
+    finally:
+        os.close(descriptor)
+
+
+def begin_edition() -> None:
+    with transaction.atomic(durable=True):
+        Edition.begin()
+
+
+def _open_mark(folder: Path) -> int:
+    return os.open(folder / "import.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
 
 def lines_of(stream: IO[bytes]) -> Iterator[bytes]:

@@ -1,4 +1,5 @@
-"""Storage's daily work: the log is pruned as the settings PRUNE_… say, and a prune that was broken off is ended.
+"""Storage's daily work: the log is pruned as the settings PRUNE_… say, and what was broken off is ended, a prune or
+an import.
 
 One background thread in each process of storage; of several on the same data one does the work.
 """
@@ -10,13 +11,13 @@ import time
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from logs import pruning
+from logs import importing, pruning
 from statuslog import tracing
 
 log = logging.getLogger(__name__)
 
 A_DAY = 24 * 60 * 60.0
-LOOK_AROUND = 60.0  # seconds between two looks for a prune that was broken off
+LOOK_AROUND = 60.0  # seconds between two looks for what was broken off
 
 
 def start() -> None:
@@ -37,8 +38,10 @@ def _run() -> None:
 
 
 def work(*, daily: bool) -> None:
-    """Prune if it is due, and delete what is out of the log."""
+    """Prune if it is due, and delete what is out of the log; let vstorage follow an import that was killed."""
     try:
+        if importing.settle(settings.DATA_DIR):
+            log.info("an import was broken off; vstorage follows what it has stored")
         with pruning.alone() as alone:
             if not alone:
                 return

@@ -170,10 +170,6 @@ def test_killed_in_the_middle_and_done_again(system: LocalSystem):
     status(system)
     lines = old_lines(4 * CHUNK + 10)
     Import(system, lines).kill()
-    found = system("verify", "--local")
-    assert found.returncode == 1
-    assert "line 1 differs" in found.stderr
-    assert f"log:      {lines[0]}" in found.stderr
     (system.folder / "older").write_text("".join(lines))
     done = system("import", "--local", "older")
     assert done.returncode == 0, done.stderr

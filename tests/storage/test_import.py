@@ -229,7 +229,31 @@ def test_a_new_edition_begins_if_something_was_stored(import_log):
     import_log(line().encode())
     assert Edition.current() == 1
     import_log(b"")
+    importing.settle(settings.DATA_DIR)
     assert Edition.current() == 1
+
+
+def test_a_killed_import_is_followed_too():
+    with pytest.raises(MemoryError), importing.marked(settings.DATA_DIR):
+        bring_in(line())
+        importing.settle(settings.DATA_DIR)
+        assert Edition.current() == 0  # it is still at work
+        raise MemoryError
+    for _ in range(2):
+        importing.settle(settings.DATA_DIR)
+        assert Edition.current() == 1
+
+
+def test_one_of_two_imports_is_killed():
+    with importing.marked(settings.DATA_DIR):
+        with pytest.raises(MemoryError), importing.marked(settings.DATA_DIR):
+            raise MemoryError
+        with importing.marked(settings.DATA_DIR):
+            pass
+        importing.settle(settings.DATA_DIR)
+        assert Edition.current() == 0  # the first one begins it for all
+    importing.settle(settings.DATA_DIR)
+    assert Edition.current() == 0
 
 
 @pytest.mark.sqlite

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from logs import copies, keeper, pruning
+from logs import copies, importing, keeper, pruning
 from logs.limits import Limits
 from logs.models import Edition, LogRecord
 from statuslog.env import EnvError
@@ -266,6 +266,15 @@ def test_the_daily_work_ends_what_was_broken_off(five: None):
     pruning.begin(found)
     keeper.work(daily=False)
     assert LogRecord.objects.count() == 2
+
+
+def test_the_daily_work_lets_vstorage_follow_an_import_that_was_killed(five: None, settings: Settings):
+    with pytest.raises(MemoryError), importing.marked(settings.DATA_DIR):
+        raise MemoryError
+    edition = Edition.current()
+    keeper.work(daily=False)
+    keeper.work(daily=False)
+    assert Edition.current() == edition + 1
 
 
 def test_only_one_deletes(five: None, settings: Settings):

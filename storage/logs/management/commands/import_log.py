@@ -5,11 +5,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError
 
 from logs import importing
 from logs.importing import Counts
-from logs.models import Edition
 from statuslog.progress import Progress
 
 
@@ -23,19 +22,19 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         counts, progress = Counts(), Progress(options["progress"])
         stopped = ""
-        try:
-            for read in importing.bring_in(importing.lines_of(sys.stdin.buffer), counts, settings.DATA_DIR):
-                share = min(read / options["size"], 1.0) if options["size"] else None
-                progress(share, f"{read / 2**20:,.1f} MiB: {counts}")
-        except importing.NoRoom:
-            stopped = "too little free disk (MIN_FREE_BYTES)"
-        except (DatabaseError, OSError) as error:
-            stopped = str(error)
-        except KeyboardInterrupt:
-            stopped = "interrupted"
-        if counts.stored:  # however it has ended: vstorage follows
-            with transaction.atomic(durable=True):
-                Edition.begin()
+        with importing.marked(settings.DATA_DIR):
+            try:
+                for read in importing.bring_in(importing.lines_of(sys.stdin.buffer), counts, settings.DATA_DIR):
+                    share = min(read / options["size"], 1.0) if options["size"] else None
+                    progress(share, f"{read / 2**20:,.1f} MiB: {counts}")
+            except importing.NoRoom:
+                stopped = "too little free disk (MIN_FREE_BYTES)"
+            except (DatabaseError, OSError) as error:
+                stopped = str(error)
+            except KeyboardInterrupt:
+                stopped = "interrupted"
+            if counts.stored:  # however it has ended: vstorage follows
+                importing.begin_edition()
         progress.end()
         for rejection in counts.rejections:
             self.stderr.write(rejection)
