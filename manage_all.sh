@@ -80,23 +80,35 @@ cmd_down() {
     docker compose down "$@"
 }
 
-## status [--docker | --local]
-##   Say which services are ready, else why not, and how long vstorage is. Exit code 0: all are ready.
+## status [--docker | --local] [--json]
+##   Show on one screen how the services are and why, the outboxes, the sizes of both stores, whether their first and
+##   last lines are equal, and the last records; --json prints it as an object. Exit code 0: all is right.
 cmd_status() {
     take_mode "$@"
-    ((${#REST[@]} == 0)) || usage_error "status does not take: ${REST[*]}"
-    [[ $MODE == docker || -x $VENV/bin/python ]] || die "no .venv yet, so nothing has run here; ./manage_all.sh run makes it"
-    local name readiness code=0
-    for name in "${SERVICES[@]}"; do
-        if [[ $MODE == docker ]]; then
-            readiness=$(docker compose exec -T "$name" python - http://127.0.0.1:8000 <manage/readiness.py 2>&1) || code=1
-        else
-            readiness=$(local_readiness "$name") || code=1
-        fi
-        printf '%-10s%s\n' "$name" "${readiness##*$'\n'}"
-    done
-    printf '%-10s%s lines in %s\n' vstorage "$(lines_of "$VSTORAGE_PATH")" "$VSTORAGE_PATH"
-    return "$code"
+    local name inside='' python urls=() options=()
+    case "${REST[*]}" in
+    "") [[ ! -t 1 || -n ${NO_COLOR:-} || ${TERM:-dumb} == dumb ]] || options+=(--colour) ;;
+    --json) options+=(--json) ;;
+    *) usage_error "status does not take: ${REST[*]}" ;;
+    esac
+    options+=(--named "$VSTORAGE_PATH")
+    if [[ $MODE == local ]]; then
+        python=$VENV/bin/python
+        [[ -x $python ]] || die "no .venv yet, so nothing has run here; ./manage_all.sh run makes it"
+        for name in "${SERVICES[@]}"; do
+            urls+=("$name=http://127.0.0.1:$(port_of "$name")")
+        done
+    else
+        inside=$(running_services | head -n 1)
+        for name in "${SERVICES[@]}"; do
+            urls+=("$name=$(! running_services | grep -qx "$name" || echo "http://$name:8000")")
+        done
+    fi
+    if [[ -n $inside ]]; then # one that runs can ask the others
+        docker compose exec -T "$inside" python - "${options[@]}" --vstorage /vstorage "${urls[@]}" <manage/status.py
+    else
+        PYTHONPATH=$ROOT "${python:-$(find_python)}" manage/status.py "${options[@]}" --vstorage "$VSTORAGE_PATH" "${urls[@]}"
+    fi
 }
 
 ## logs [--docker | --local] [--follow | --request ID] [SERVICE]

@@ -32,6 +32,11 @@ need_engine() {
 
 stack_is_up() { [[ -n $(timeout 10 docker compose ps --status running --quiet 2>/dev/null) ]]; }
 
+# running_services: prints which of the stack's services have a running container, service1 first
+running_services() {
+    timeout 10 docker compose ps --status running --services 2>/dev/null | grep -xE 'service1|service2|storage' | sort || true
+}
+
 # manage SERVICE ARGUMENT...: that service's manage.py where its data is
 manage() {
     local service=$1

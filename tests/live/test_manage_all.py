@@ -10,6 +10,7 @@ import subprocess
 import threading
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -104,17 +105,79 @@ def test_sourcing_it_runs_nothing(stopped: LocalSystem):
     assert (done.returncode, done.stdout, done.stderr) == (0, "cmd_run\n", "")
 
 
+def status(system: LocalSystem) -> Any:
+    done = system("status", "--local", "--json")
+    found = json.loads(done.stdout)
+    assert done.returncode == (0 if found["ok"] else 1)
+    return found
+
+
 def test_status_when_all_is_well(running: LocalSystem):
+    call_status(running, 1)
     done = running("status", "--local")
     assert done.returncode == 0
     assert re.findall(r"^(\w+) +ready$", done.stdout, re.MULTILINE) == ["service1", "service2", "storage"]
     assert str(running.vstorage) in done.stdout
+    assert "stores    equal (first and last 100 lines compared)" in done.stdout
+    assert all(line in done.stdout for line in log(running).decode().splitlines()[-2:])
+    assert "\033" not in done.stdout
+
+
+def test_status_has_colours_on_a_terminal(running: LocalSystem):
+    code, output = on_a_terminal(running, ["status", "--local"], "", TERM="xterm")
+    assert (code, output.count("\033[32mready\033[0m")) == (0, 3)
+    code, output = on_a_terminal(running, ["status", "--local"], "", TERM="xterm", NO_COLOR="1")
+    assert (code, "\033" in output) == (0, False)
+
+
+def test_status_as_json(running: LocalSystem):
+    call_status(running, 1)
+    found = status(running)
+    assert found["ok"]
+    assert found["stores"]["state"] == "equal"
+    assert found["services"]["service2"] == {
+        "state": "ready",
+        "reasons": [],
+        "outbox": {"waiting": 0, "refused": 0},
+    }
+    assert found["vstorage"] == {"path": str(running.vstorage), "bytes": len(log(running))}
+    assert found["log"]["records_about"] >= 2
+    assert found["last"][-1]["line"] == log(running).decode().splitlines()[-1]
+
+
+def test_status_sees_a_difference(running: LocalSystem):
+    call_status(running, 101)  # so that the first lines are not among the last
+    text = running.vstorage.read_bytes()
+    for other in (text.replace(b"Z", b"z", 1), text[:-2] + b"x\n", text[: text.index(b"\n") + 1], b""):
+        running.vstorage.write_bytes(other)
+        assert status(running)["stores"]["state"] == "differs"
+    running.vstorage.write_bytes(text)
+    assert status(running)["stores"]["state"] == "equal"
+
+
+def test_status_while_somebody_writes(running: LocalSystem):
+    enough = threading.Event()
+
+    def client() -> None:
+        while not enough.is_set():
+            call_status(running, 1)
+
+    thread = threading.Thread(target=client)
+    thread.start()
+    try:
+        assert status(running)["stores"]["state"] == "equal"
+    finally:
+        enough.set()
+        thread.join()
 
 
 def test_status_when_nothing_runs(stopped: LocalSystem):
     done = stopped("status", "--local")
     assert done.returncode == 1
     assert done.stdout.count("no answer") == 3
+    found = status(stopped)
+    assert {one["state"] for one in found["services"].values()} == {"no answer"}
+    assert found["stores"]["state"] == "unknown"
 
 
 def test_logs(running: LocalSystem):
@@ -259,11 +322,16 @@ def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(run
     assert "kept" in users(running)
 
 
-def on_a_terminal(system: LocalSystem, arguments: list[str], typed: str) -> tuple[int, str]:
+def on_a_terminal(system: LocalSystem, arguments: list[str], typed: str, **settings: str) -> tuple[int, str]:
     """The exit code and what is shown when a person types the answer."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        [SCRIPT, *arguments], cwd=system.folder, env=system.environment, stdin=theirs, stdout=theirs, stderr=theirs
+        [SCRIPT, *arguments],
+        cwd=system.folder,
+        env=system.environment | settings,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
     ) as process:
         os.close(theirs)
         os.write(ours, typed.encode())
@@ -289,4 +357,5 @@ def test_status_shows_what_waits_in_the_outboxes(tmp_path: Path):
         os.killpg(storage, signal.SIGCONT)
         system.stop()
     assert shown.returncode == 1
-    assert "service1  not ready: storage_unreachable; 2 waiting in the outbox\n" in shown.stdout
+    assert "service1  not ready\n            storage_unreachable: storage is down" in shown.stdout
+    assert "outbox    service1: 2 waiting\n" in shown.stdout

@@ -42,6 +42,15 @@ def test_status(stack: LocalSystem):
     done = stack("status")
     assert done.returncode == 0, done.stdout
     assert done.stdout.count(" ready\n") == 3
+    assert "stores    equal" in done.stdout
+    assert str(stack.vstorage) in done.stdout
+
+
+def test_status_of_a_stack_that_is_down(stack: LocalSystem):
+    done = stack("status", "--docker", "--json", COMPOSE_PROJECT_NAME="nothing-of-this-name")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["ok"]) == (1, False)
+    assert [one["reasons"] for one in found["services"].values()] == [["it does not run"]] * 3
 
 
 def test_logs(stack: LocalSystem):
