@@ -47,7 +47,8 @@ class Logger(glogging.Logger):
         captureWarnings(True)
 
 
-LOGGING = defaults.logging(Path.cwd().name)  # serve.sh starts each service in its folder
+SERVICE = Path.cwd().name  # serve.sh starts each in its folder
+LOGGING = defaults.logging(SERVICE)
 logger_class = Logger
 # Nobody asks this system for it, and the containers' root is read-only.
 control_socket_disable = True
@@ -69,3 +70,22 @@ def child_exit(server: Any, worker: Any) -> None:
 
 def on_exit(server: Any) -> None:
     metrics.remove()
+
+
+collector = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+if collector:
+    try:
+        from statuslog import otel
+    except ImportError as error:
+        remedy = f"install requirements-otel.txt ({error}), or leave it empty: docs/operations/tracing.md"
+        raise env.EnvError("OTEL_EXPORTER_OTLP_ENDPOINT", collector, remedy) from error
+
+    def post_worker_init(worker: Any) -> None:
+        from statuslog import middleware
+
+        worker.export = otel.Export(SERVICE)
+        worker.export.start(middleware.observers)
+
+    def worker_exit(server: Any, worker: Any) -> None:
+        if hasattr(worker, "export"):  # it may have ended before it began
+            worker.export.stop()

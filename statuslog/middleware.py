@@ -13,12 +13,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
 from statuslog import tracing
-from statuslog.tracing import Trace
+from statuslog.tracing import QUIET, Trace
 
 log = logging.getLogger(__name__)
 
-# What is asked every few seconds by programs that watch: of use only to who looks for it.
-QUIET = {"/healthz", "/readyz", "/metrics", "/edition"}
 METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 OTHER = "other"  # a path that is none, or a file; a method that nothing here has
 BATCH_SHOWN = 40  # ids in one event, whose length has a bound (events.py)
@@ -38,7 +36,7 @@ class Tracing:
         started = time.perf_counter()
         trace = tracing.begin(request.META.get("HTTP_X_REQUEST_ID", ""), request.META.get("HTTP_TRACEPARENT", ""))
         response = self.get_response(request)
-        for name, value in trace.headers.items():
+        for name, value in tracing.headers().items():
             response[name] = value
         if response.streaming:
             _watch(request, response, trace, started)

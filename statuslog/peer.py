@@ -148,12 +148,13 @@ class Peer:
         try:
             # In total: looking up the name, connecting, and all of the answer's head.
             limit: Any = Timeout(total=timeout)  # which `requests` takes, and its stubs do not know
-            with self._adapter.send(
-                _prepared(method, self.url + path, body, {**self._credentials, **(headers or {})}),
-                stream=True,
-                timeout=limit,
-            ) as response:
-                yield response
+            with tracing.hop(method, self.url, path) as hop:
+                all_headers = {**tracing.headers(hop), **self._credentials, **(headers or {})}
+                request = _prepared(method, self.url + path, body, all_headers)
+                with self._adapter.send(request, stream=True, timeout=limit) as response:
+                    if hop:
+                        hop.status = response.status_code
+                    yield response
         except (requests.RequestException, HTTPError, TimeoutError, UnicodeError) as error:
             raise _peer_error(error, timeout) from error
 
@@ -163,7 +164,7 @@ def _prepared(method: str, url: str, body: bytes | None, headers: Mapping[str, s
     peer has none of: cookies, redirects, hooks, credentials, proxies (0.7 ms of CPU a call instead of 1.3)."""
     request = requests.PreparedRequest()
     request.method, request.url, request.body = method, url, body
-    request.headers = CaseInsensitiveDict({"Accept-Encoding": "identity", **tracing.headers(), **headers})
+    request.headers = CaseInsensitiveDict({"Accept-Encoding": "identity", **headers})
     request.prepare_hooks(None)
     if body is not None:
         request.headers["Content-Length"] = str(len(body))

@@ -7,7 +7,8 @@ https://www.w3.org/TR/trace-context/
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ REQUEST_ID = "X-Request-ID"
 TRACEPARENT = "traceparent"
 # Whose records a POST brings, too: who leads a batch (batching.py) posts it under its own id.
 BATCH = "Batch-Request-IDs"
+# Paths that programs ask for every few seconds: of use only to who looks for them.
+QUIET = {"/healthz", "/readyz", "/metrics", "/edition"}
 LONGEST_BATCH = 8000  # characters; gunicorn takes 8,190 as one header
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -33,14 +36,6 @@ class Trace:
     parent_id: str  # the caller's part, or empty
     flags: str  # two digits; of the bits only "sampled" is known
     batch: Sequence[str] = ()  # other requests whose records come with this one's
-
-    @property
-    def traceparent(self) -> str:
-        return f"00-{self.trace_id}-{self.span_id}-{self.flags}"
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {REQUEST_ID: self.request_id, TRACEPARENT: self.traceparent}
 
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -73,10 +68,44 @@ def background() -> Iterator[None]:
         end()
 
 
-def headers() -> dict[str, str]:
-    """What a question to another service goes on with."""
+@dataclass(slots=True)
+class Hop:
+    """One question to another service, as the one sees it who asks: until all of the answer that is wanted is read."""
+
+    trace: Trace
+    span_id: str
+    method: str
+    url: str
+    path: str  # without a query
+    begun: int  # nanoseconds
+    status: int = 0  # none
+
+
+hop_observers: list[Callable[[Hop], None]] = []
+
+
+@contextmanager
+def hop(method: str, url: str, path: str) -> Iterator[Hop | None]:
+    """A question of the request of this thread; None if nobody wants to know."""
     trace = current()
-    return trace.headers if trace else {}
+    if not hop_observers or trace is None:
+        yield None
+        return
+    hop = Hop(trace, _new_id(8), method, url, path.partition("?")[0], time.time_ns())
+    try:
+        yield hop
+    finally:
+        for observe in hop_observers:
+            observe(hop)
+
+
+def headers(hop: Hop | None = None) -> dict[str, str]:
+    """What a question to another service goes on with: under a span of its own, if somebody is told of that."""
+    trace = current()
+    if trace is None:
+        return {}
+    span_id = hop.span_id if hop else trace.span_id
+    return {REQUEST_ID: trace.request_id, TRACEPARENT: f"00-{trace.trace_id}-{span_id}-{trace.flags}"}
 
 
 def note_batch(request_ids: Iterable[str]) -> None:

@@ -28,7 +28,7 @@ START_SECONDS = 60.0
 STOP_SECONDS = 15.0
 
 # Of the caller's own environment only what a service or pip needs to run at all reaches the processes.
-FOREIGN = ("DJANGO_", "RECORD_", "SERVICE1_", "SERVICE2_", "STORAGE_", "GUNICORN_", "PYTEST_", "STATUSLOG_")
+FOREIGN = ("DJANGO_", "OTEL_", "RECORD_", "SERVICE1_", "SERVICE2_", "STORAGE_", "GUNICORN_", "PYTEST_", "STATUSLOG_")
 FOREIGN_NAMES = {
     "ADMIN_PORT",
     "API_TOKENS",

@@ -50,6 +50,14 @@ def test_a_weak_token_is_not_shown(tmp_path: Path, name: str):
     assert (done.returncode, done.stderr) == (1, f"{name}: API_TOKENS='…': {said}\n")
 
 
+def test_an_extra_that_is_not_installed(tmp_path: Path):
+    (tmp_path / "opentelemetry.py").write_text("raise ImportError('not here')\n")
+    done = start(tmp_path, "service2", PYTHONPATH=str(tmp_path), OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9")
+    remedy = "install requirements-otel.txt (not here), or leave it empty: docs/operations/tracing.md"
+    assert done.returncode == 1
+    assert done.stderr == f"service2: OTEL_EXPORTER_OTLP_ENDPOINT='http://127.0.0.1:9': {remedy}\n"
+
+
 @pytest.mark.parametrize(("name", "file"), [("storage", "storage/db.sqlite3"), ("service1", "service1/outbox.sqlite3")])
 def test_a_file_that_is_no_database(tmp_path: Path, name: str, file: str):
     path = tmp_path / "data" / file

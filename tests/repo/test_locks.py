@@ -8,7 +8,7 @@ from packaging.requirements import Requirement
 
 from tests.processes import ROOT
 
-LOCKS = ["requirements.txt", "requirements-dev.txt"]
+LOCKS = ["requirements.txt", "requirements-otel.txt", "requirements-dev.txt"]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 
 
@@ -35,16 +35,23 @@ def test_no_lock_names_an_index(lock: str):
     assert re.findall(r"--(?:extra-)?index-url|--find-links|--trusted-host|://", (ROOT / lock).read_text()) == []
 
 
-def test_the_development_lock_contains_the_other():
-    assert pins("requirements.txt").items() <= pins("requirements-dev.txt").items()
+def test_each_lock_contains_the_one_before():
+    assert pins("requirements.txt").items() < pins("requirements-otel.txt").items()
+    assert pins("requirements-otel.txt").items() < pins("requirements-dev.txt").items()
 
 
 def test_the_locks_are_what_pyproject_asks_for():
     development = pins("requirements-dev.txt")
     for wanted in map(Requirement, PROJECT["project"]["dependencies"]):
         assert wanted.specifier.contains(pins("requirements.txt")[wanted.name]), wanted
+    for wanted in map(Requirement, PROJECT["project"]["optional-dependencies"]["otel"]):
+        assert wanted.specifier.contains(pins("requirements-otel.txt")[wanted.name]), wanted
     for wanted in map(Requirement, PROJECT["dependency-groups"]["dev"]):
         assert wanted.specifier.contains(development[wanted.name]), wanted
+
+
+def test_what_exports_spans_is_an_extra():
+    assert not [name for name in pins("requirements.txt") if name.startswith("opentelemetry")]
 
 
 def test_images_are_free_of_what_only_development_needs():

@@ -18,8 +18,8 @@ def no_request() -> Iterator[None]:
 
 def test_a_request_without_headers_gets_ids_of_its_own():
     one, other = tracing.begin(), tracing.begin()
+    assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", tracing.headers()["traceparent"])
     for trace in (one, other):
-        assert re.fullmatch("00-[0-9a-f]{32}-[0-9a-f]{16}-01", trace.traceparent)
         assert re.fullmatch("[0-9a-f]{32}", trace.request_id)
         assert trace.parent_id == ""
     assert len({one.request_id, one.trace_id, other.request_id, other.trace_id}) == 4
@@ -28,7 +28,8 @@ def test_a_request_without_headers_gets_ids_of_its_own():
 
 @pytest.mark.parametrize("given", ["a", "A-b_c.9", "x" * 64])
 def test_a_request_id_is_taken(given: str):
-    assert tracing.begin(given).headers["X-Request-ID"] == given
+    tracing.begin(given)
+    assert tracing.headers()["X-Request-ID"] == given
 
 
 @pytest.mark.parametrize(
@@ -52,7 +53,7 @@ def test_a_trace_goes_on(given: str, flags: str):
     trace = tracing.begin("", given)
     assert (trace.trace_id, trace.parent_id, trace.flags) == (TRACE, SPAN, flags)
     assert trace.span_id != SPAN
-    assert trace.traceparent == f"00-{TRACE}-{trace.span_id}-{flags}"
+    assert tracing.headers()["traceparent"] == f"00-{TRACE}-{trace.span_id}-{flags}"
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,30 @@ def test_the_batch_of_a_header_has_a_bound():
     names = tracing.batch_header()["Batch-Request-IDs"].split(",")
     assert 100 < len(names) < 126
     assert {len(name) for name in names} == {64}
+
+
+def test_a_hop_has_a_span_of_its_own_for_who_is_told_of_it(monkeypatch: pytest.MonkeyPatch):
+    seen: list[tracing.Hop] = []
+    monkeypatch.setattr(tracing, "hop_observers", [seen.append])
+    trace = tracing.begin("mine")
+    with tracing.hop("GET", "http://other", "/log?contains=secret") as hop:
+        assert hop and not seen
+        assert tracing.headers(hop)["traceparent"] == f"00-{trace.trace_id}-{hop.span_id}-01"
+    assert seen == [hop]
+    assert (hop.trace, hop.path) == (trace, "/log")
+    assert hop.span_id != trace.span_id
+
+
+def test_a_hop_that_fails_is_told_of_too(monkeypatch: pytest.MonkeyPatch):
+    seen: list[tracing.Hop] = []
+    monkeypatch.setattr(tracing, "hop_observers", [seen.append])
+    tracing.begin()
+    with pytest.raises(OSError), tracing.hop("GET", "http://other", "/log"):
+        raise OSError
+    assert [hop.status for hop in seen] == [0]
+
+
+def test_a_hop_that_nobody_is_told_of_is_none():
+    tracing.begin()
+    with tracing.hop("GET", "http://other", "/log") as hop:
+        assert hop is None
