@@ -55,8 +55,8 @@ class Feed:
             self._stale_at = 0.0
             self._changed.notify_all()
 
-    def wait(self, beyond: int, seconds: float, ended: threading.Event) -> int:
-        """The newest row, as soon as it is beyond that one, or when the time is over."""
+    def wait(self, seen: int, seconds: float, ended: threading.Event) -> int:
+        """The newest row, as soon as it is another one, or when the time is over."""
         until = time.monotonic() + seconds
         while True:
             pages.let_go()
@@ -68,7 +68,7 @@ class Feed:
             if stale:
                 self._look()
             with self._changed:
-                if self._newest > beyond or now >= until or ended.is_set():
+                if self._newest != seen or now >= until or ended.is_set():
                     return self._newest
                 if now < self._stale_at:
                     self._changed.wait(min(self._stale_at, until) - now)
@@ -106,9 +106,10 @@ class Following:
             yield self._written(self._tail(self._query.tail, newest))
         while not self._ended.is_set():
             newest = feed.wait(seen, HEARTBEAT, self._ended)
-            if newest <= seen and not self._ended.is_set():
+            if newest < seen:  # the log has gone back to a backup, or the feed has not looked since we have
+                seen = min(seen, pages.state().newest)
+            elif newest == seen and not self._ended.is_set():
                 yield self._heartbeat
-                seen = min(seen, pages.state().newest)  # it may have gone back to a backup
             while seen < newest and not self._ended.is_set():
                 rows = pages.arrivals(seen, newest, PAGE)
                 yield self._written(rows)

@@ -3,16 +3,18 @@
 import json
 from collections.abc import Iterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.http import StreamingHttpResponse
 from django.test import Client
 
-from logs import following
+from logs import following, pages
 from logs.following import Feed
 from logs.models import LogRecord
 from statuslog.record import Record
 from statuslog.streams import Streams
+from tests.storage.conftest import MOMENT
 from tests.storage.test_get_log import keep
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("storage.urls")]
@@ -103,6 +105,24 @@ def test_a_log_that_has_gone_back_is_followed_from_where_it_is(client: Client):
     assert next(follower) == "line 2\n"
     LogRecord.objects.filter(line__in=["line 1", "line 2"]).delete()
     assert next(follower) == "\n"
+
+
+def test_a_log_that_goes_back_is_noticed_before_the_heartbeat(client: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(following, "HEARTBEAT", 2)
+    keep(1, 2, 3)
+    follower = Follower(client)
+    keep(4)
+    assert next(follower) == "line 3\n"
+    LogRecord.objects.all().delete()
+    state = pages.state
+
+    def and_then_a_record_comes() -> pages.State:
+        found = state()
+        LogRecord.objects.create(row=1, record_id=UUID(int=9), timestamp=MOMENT, received_at=MOMENT, line="again")
+        return found
+
+    monkeypatch.setattr(pages, "state", and_then_a_record_comes)
+    assert next(follower) == "again\n"
 
 
 @pytest.mark.parametrize(
