@@ -2,12 +2,13 @@
 // everything is there all the same, as of the moment when the page was made.
 "use strict";
 (() => {
-  const REFRESH = 15000, POLL = 5000, RETRY = 20000; // milliseconds
+  const REFRESH = 15000, POLL = 5000; // milliseconds: while records are heard of, and while they are not
   const OWN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z: (uptime [\d.]+ hours, free disk in root: [\d.]+ MBytes)$/;
   const live = document.getElementById("live"), box = document.getElementById("rows"), heard = document.getElementById("heard");
   const table = box.querySelector("table"), body = table.tBodies[0], empty = box.querySelector(".empty");
   const most = Number(box.dataset.most);
-  let source = null, polling = null, refreshing = null, last = Date.now();
+  const ends = new URLSearchParams(location.search).get("until"); // then nothing new can come
+  let source = null, refreshing = null, last = Date.now(), notBefore = 0;
 
   // The table. Its rows stay where they are and are written anew, so that nothing on the page moves.
   const time = (row) => row.querySelector("time").dateTime;
@@ -75,27 +76,24 @@
     live.classList.toggle("on", on);
   };
   const follow = () => {
-    if (!live.dataset.follow || document.hidden || source) return;
+    if (ends || document.hidden || source) return;
+    if (!live.dataset.follow) return say("Looks every 5 s", false); // storage is away
+    if (Date.now() < notBefore) return; // it was refused: there are too many followers
     source = new EventSource(live.dataset.follow);
-    source.onopen = () => {
-      say("Live", true);
-      clearInterval(polling);
-      polling = null;
-    };
+    source.onopen = () => say("Live", true);
     source.onmessage = arrive;
     source.onerror = () => {
-      if (!source || source.readyState !== EventSource.CLOSED) return say("Reconnecting …", false);
-      source = null;
-      say("Looks every 5 s", false);
-      polling ??= setInterval(() => refresh(0), POLL);
-      setTimeout(follow, RETRY);
+      if (source?.readyState === EventSource.CLOSED) {
+        source = null;
+        notBefore = Date.now() + REFRESH;
+      }
+      say(source ? "Reconnecting …" : "Looks every 5 s", false);
+      refresh(source ? 0 : 500); // what has happened?
     };
   };
   const pause = () => {
-    if (source) source.close();
+    source?.close();
     source = null;
-    clearInterval(polling);
-    polling = null;
   };
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return pause();
@@ -118,16 +116,18 @@
         }
         document.title = made.title;
         const rows = [...made.querySelectorAll("#rows tbody tr")].map(read);
-        if (!source || source.readyState !== EventSource.OPEN) show(rows);
-        last = Date.now();
+        if (source?.readyState !== EventSource.OPEN) show(rows);
+        live.dataset.follow = made.getElementById("live").dataset.follow;
+        follow();
       } catch {
         say("service1 does not answer", false);
       } finally {
         refreshing = null;
+        last = Date.now();
       }
     }, delay);
   };
-  setInterval(() => Date.now() - last > REFRESH && refresh(0), 1000);
+  setInterval(() => Date.now() - last < (source || ends ? REFRESH : POLL) || refresh(0), 1000);
 
   // The button.
   document.getElementById("take").addEventListener("submit", async (event) => {

@@ -86,7 +86,7 @@ def _context(seen: Look, span: charts.Span, query: dict[str, str], problem: str)
         "empty_log": bool(known and not known.latest),
         "query": query,
         "forms": [(label, "log?" + urlencode({**query, "format": form}), form) for form, label in DOWNLOADS.items()],
-        "follow": "" if problem or "until" in query else _follow(query),
+        "follow": _follow(query) if rows and "until" not in query else "",
         "style": f"page/{STYLE}",
         "script": f"page/{SCRIPT}",
         "now": words.moment(seen.now),
