@@ -7,7 +7,8 @@
   const live = document.getElementById("live"), box = document.getElementById("rows"), heard = document.getElementById("heard");
   const table = box.querySelector("table"), body = table.tBodies[0], empty = box.querySelector(".empty");
   const most = Number(box.dataset.most);
-  const ends = new URLSearchParams(location.search).get("until"); // then nothing new can come
+  // Nothing new can come: what is shown has an end, or nothing can be shown.
+  const ends = new URLSearchParams(location.search).get("until") || document.querySelector(".problem");
   let source = null, refreshing = null, last = Date.now(), notBefore = 0;
 
   // The table. Its rows stay where they are and are written anew, so that nothing on the page moves.
