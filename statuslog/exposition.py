@@ -51,13 +51,14 @@ middleware.observers.append(_observe)
 class MetricsView(View):
     """All metrics, always in Prometheus' text format."""
 
-    registry = CollectorRegistry()
+    states: Collector = CollectorRegistry()
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         return super().perform_content_negotiation(request, force=True)
 
     def get(self, request: Request) -> HttpResponse:
-        return HttpResponse(generate_latest(self.registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+        body = metrics.text().encode() + generate_latest(self.states)
+        return HttpResponse(body, content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
 class _States(Collector):
@@ -90,7 +91,4 @@ def host() -> Iterator[Metric]:
 
 def urls(*states: State) -> list[URLPattern]:
     """The path, for a service that has these states of its own."""
-    registry = CollectorRegistry()
-    registry.register(metrics.counted())
-    registry.register(_States((host, *states)))
-    return [path("metrics", MetricsView.as_view(registry=registry))]
+    return [path("metrics", MetricsView.as_view(states=_States((host, *states))))]
