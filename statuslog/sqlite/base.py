@@ -21,6 +21,14 @@ from statuslog import filelock
 from statuslog.database import Trouble
 from statuslog.sqlite import check_file
 
+# SQLite has one class of error for them, and these words. Without its file a database is made anew, without a table.
+_TROUBLES: dict[str, Trouble] = {
+    "locked": "busy",
+    "disk is full": "full",
+    "unable to open": "away",
+    "no such table": "away",
+}
+
 
 class DatabaseWrapper(base.DatabaseWrapper):
     """A transaction holds flock(2) on `<database>.lock` from its BEGIN to its end."""
@@ -72,8 +80,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """What keeps the database from its work, if that is what the error tells."""
         if not isinstance(error, OperationalError):
             return None
-        text = str(error)
-        return "busy" if "locked" in text else "full" if "disk is full" in text else None
+        return next((trouble for words, trouble in _TROUBLES.items() if words in str(error)), None)
 
     def _usual_timeout(self) -> float:
         return float(self.settings_dict["OPTIONS"].get("timeout", 5))

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.contrib.admin.views.main import PAGE_VAR
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils.html import format_html
 
 from logs import export, search
 from logs.changelist import AFTER, UNITS, RecordList
@@ -91,7 +92,8 @@ class LogRecordAdmin(admin.ModelAdmin):
 
     @admin.display(description="time (UTC)", ordering="timestamp")
     def moment(self, row: LogRecord) -> str:
-        return row.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        moment = row.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        return format_html('{} <span class="ahead">in the future</span>', moment) if row.is_ahead else moment
 
     @admin.display(description="uptime (h)", empty_value="unknown")
     def uptime(self, row: LogRecord) -> str | None:

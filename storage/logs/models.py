@@ -1,8 +1,10 @@
 """The log's rows."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from django.db import models
+
+CLOCKS_DIFFER = timedelta(seconds=5)  # of two hosts that are well kept
 
 
 class LogRecord(models.Model):
@@ -34,6 +36,11 @@ class LogRecord(models.Model):
 
     def __str__(self) -> str:
         return self.line
+
+    @property
+    def is_ahead(self) -> bool:
+        """Its time has not come yet: a clock was wrong, here or where it was made."""
+        return self.timestamp > datetime.now(UTC) + CLOCKS_DIFFER
 
 
 class Edition(models.Model):

@@ -16,4 +16,5 @@ urlpatterns = [
     path("favicon.ico", lambda request: HttpResponse(status=204)),  # each browser asks; there is none
 ]
 
-handler500 = "storage.errors.server_error"
+handler404 = "storage.errors.admin_not_found"
+handler500 = "storage.errors.admin_server_error"

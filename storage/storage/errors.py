@@ -1,12 +1,36 @@
-"""What storage answers when a view has failed: the API's and the admin's alike."""
+"""What storage answers when a view has failed: a line or a problem, and in the admin a page for a browser."""
 
 import sys
+from typing import Any
 
+from django.conf import settings
+from django.contrib import admin
 from django.db import Error
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from statuslog import rest
 from statuslog.database import engine
+
+# By status code: the title, and what to do.
+PAGES = {
+    403: (
+        "This form cannot be taken",
+        "It is too old, or it came from another address than its page: load the page again. Behind a proxy, "
+        "TRUSTED_PROXIES or DJANGO_CSRF_TRUSTED_ORIGINS may be missing (docs/operations/proxy.md).",
+    ),
+    404: ("There is nothing at this address", "A record that was here may have been pruned since."),
+    429: ("This account is locked", settings.AXES_COOLOFF_MESSAGE),
+    500: (
+        "Something is wrong with this page",
+        "It is an error of the service itself: ./manage_all.sh logs storage says more.",
+    ),
+    503: (
+        "The log cannot be reached",
+        "The database is away or busy. No record is lost: what the services cannot store now waits in their outboxes. "
+        "./manage_all.sh status says how all of it is.",
+    ),
+}
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -15,3 +39,33 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(error, Error) and engine.trouble(error):
         return rest.unavailable(request, "the database is away or busy")
     return rest.server_error(request)
+
+
+def admin_server_error(request: HttpRequest) -> HttpResponse:
+    return _page(request, server_error(request))
+
+
+def admin_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _page(request, rest.not_found(request, exception))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _page(request, rest.error(request, 403, f"the form cannot be taken: {reason}"))
+
+
+def locked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """Too many wrong passwords."""
+    return _page(request, rest.error(request, 429, settings.AXES_COOLOFF_MESSAGE))
+
+
+def _page(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+    """The answer as a page, for who prefers one. It asks neither database nor session: those may be what is wrong."""
+    if request.get_preferred_type(["text/plain", rest.JSON, rest.PROBLEM, "text/html"]) != "text/html":
+        return answer
+    title, text = PAGES[answer.status_code]
+    again = request.method == "GET" and answer.status_code >= 500
+    context = {"title": title, "text": text, "site_title": admin.site.site_title, "again": again}
+    page = HttpResponse(render_to_string("logs/error.html", context), status=answer.status_code)
+    for name, value in answer.headers.items():
+        page.headers.setdefault(name, value)
+    return page

@@ -93,6 +93,7 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_COOLOFF_MESSAGE = "This account is locked after 5 wrong passwords. Wait 15 minutes before you try again."
+AXES_LOCKOUT_CALLABLE = "storage.errors.locked"
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False  # no banner in the output of every command
 # Behind Docker's port every client has the gateway's address: a lock by address would lock out everybody.
@@ -112,6 +113,7 @@ X_FRAME_OPTIONS = "DENY"
 # A cookie belongs to a host name whatever the port: these names keep two copies on one host apart.
 SESSION_COOKIE_NAME = "statuslog_session"
 CSRF_COOKIE_NAME = "statuslog_csrf"
+CSRF_FAILURE_VIEW = "storage.errors.csrf_failure"
 
 LANGUAGE_CODE = defaults.LANGUAGE_CODE
 TIME_ZONE = defaults.TIME_ZONE
