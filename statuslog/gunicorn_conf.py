@@ -54,24 +54,6 @@ logger_class = Logger
 control_socket_disable = True
 
 
-def pre_fork(server: Any, worker: Any) -> None:
-    worker.number = metrics.take_number({other.number for other in server.WORKERS.values()})
-
-
-def post_worker_init(worker: Any) -> None:
-    """The settings have read SCRIPT_NAME by now. gunicorn itself would refuse what comes without it: the services'
-    own requests, and health checks."""
-    env.forget("SCRIPT_NAME")
-
-
-def child_exit(server: Any, worker: Any) -> None:
-    metrics.has_ended(worker.number)
-
-
-def on_exit(server: Any) -> None:
-    metrics.remove()
-
-
 collector = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
 if collector:
     try:
@@ -80,12 +62,30 @@ if collector:
         remedy = f"install requirements-otel.txt ({error}), or leave it empty: docs/operations/tracing.md"
         raise env.EnvError("OTEL_EXPORTER_OTLP_ENDPOINT", collector, remedy) from error
 
-    def post_worker_init(worker: Any) -> None:
+
+def pre_fork(server: Any, worker: Any) -> None:
+    worker.number = metrics.take_number({other.number for other in server.WORKERS.values()})
+
+
+def post_worker_init(worker: Any) -> None:
+    # The settings have read it by now. gunicorn itself would refuse what comes without it: the services' own requests,
+    # and health checks.
+    env.forget("SCRIPT_NAME")
+    if collector:
         from statuslog import middleware
 
         worker.export = otel.Export(SERVICE)
         worker.export.start(middleware.observers)
 
-    def worker_exit(server: Any, worker: Any) -> None:
-        if hasattr(worker, "export"):  # it may have ended before it began
-            worker.export.stop()
+
+def worker_exit(server: Any, worker: Any) -> None:
+    if hasattr(worker, "export"):
+        worker.export.stop()
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    metrics.has_ended(worker.number)
+
+
+def on_exit(server: Any) -> None:
+    metrics.remove()

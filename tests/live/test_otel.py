@@ -69,7 +69,11 @@ def attributes(span: Span) -> dict[str, str | int]:
 
 
 def test_a_status_is_one_tree_of_spans(collector: Collector, tmp_path: Path):
-    settings = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "100"}
+    settings = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "OTEL_BSP_SCHEDULE_DELAY": "100",
+        "SCRIPT_NAME": "/statuslog",  # both have work to do when a worker begins
+    }
     with running(tmp_path, **settings) as services:
         given = {"traceparent": f"00-{TRACE}-{SPAN}-01", "X-Request-ID": "mine"}
         requests.get(f"{services.service1}/status", headers=given, timeout=10).raise_for_status()
