@@ -193,6 +193,17 @@ def test_new_records_come_by_themselves_and_nothing_moves(filled: Services, open
     assert watched.wrong == []  # no dialog, above all
 
 
+def test_where_events_do_not_get_through_it_looks_every_few_seconds(filled: Services, open_page: Open):
+    watched = open_page("docs")
+    refused = {"status": 503, "content_type": "text/plain", "body": "32 clients follow the log already"}
+    watched.page.route("**/log?follow=*", lambda route: route.fulfill(**refused))
+    watched.page.goto(filled.service1)
+    expect(watched.page.locator("#live")).to_have_text("Looks every 5 s")
+    line = get(f"{filled.service1}/status").text.splitlines()[1].partition(": ")[2]
+    expect(watched.page.locator("#rows tbody tr").first).to_contain_text(line, timeout=15_000)
+    assert watched.page.evaluate("window.shifted") < 0.01
+
+
 def test_each_length_of_the_history(filled: Services, open_page: Open):
     watched = open_page()
     for name in ("Hour", "Week", "Month", "Day"):

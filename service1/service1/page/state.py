@@ -27,7 +27,7 @@ class Last:
     iso: str
     time: str
     ago: str
-    note: str  # "stale", "in the future" or nothing
+    note: str  # "stale", "future" or nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ def _last(record: Record | None, now: datetime) -> Last | None:
     age = (now - record.timestamp).total_seconds()
     iso, time = show_timestamp(record.timestamp), words.moment(record.timestamp)
     if record.timestamp > now + EARLY:
-        return Last(iso, time, f"in {words.duration(-age)}", "in the future")
+        return Last(iso, time, f"in {words.duration(-age)}", "future")
     return Last(
         iso,
         time,
@@ -132,7 +132,7 @@ def overall(seen: Look, cards: list[Service]) -> Overall:
         details.append("What the log holds cannot be shown now. New records are kept: they wait in an outbox.")
     elif last is None:
         details.append("There are no records yet.")
-    elif last.note == "in the future":
+    elif last.note == "future":
         details.append(f"The newest record is dated {last.time} UTC: {last.ago}. Was the clock set back?")
     else:
         details.append(
@@ -146,7 +146,7 @@ def overall(seen: Look, cards: list[Service]) -> Overall:
         return Overall(DEGRADED, f"{_start(words.joined(degraded))} {_need(degraded)} attention", details)
     if waiting:
         return Overall(DEGRADED, "Records wait to be delivered", details)
-    if last and last.note == "in the future":
+    if last and last.note == "future":
         return Overall(DEGRADED, "A record is dated in the future", details)
     if last and last.note:
         return Overall(STALE, "All is well, but there is nothing new", details)
