@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from logs import importing, pruning, views
+from logs import following, importing, pruning, views
 from logs.limits import Limits
 from logs.models import Edition, Fence, LogRecord
 from statuslog.record import Record, show_timestamp
@@ -44,6 +44,17 @@ LINES = st.sampled_from(["a", "b", "ä 😀", "=1+1", 'c,"d"']) | STATUS_LINES
 SERVICES = st.sampled_from(["service1", "service2", ""])
 RECORDS = st.builds(
     Record, id=st.sampled_from(IDS), service=SERVICES, instance=st.just("i"), timestamp=MOMENTS, line=LINES
+)
+
+
+KEEP, AGO = st.integers(0, 6), st.integers(-6, 2).map(lambda halves: timedelta(seconds=halves / 2))
+LIMITS = (
+    st.builds(Limits, keep_last=KEEP)
+    | st.builds(Limits, older_than=AGO)
+    | st.builds(
+        Limits, max_bytes=st.sampled_from([0, 1, 3, 72, 145])
+    )  # a byte less than lines of "a" have, and those of a status
+    | st.builds(Limits, AGO, KEEP, st.integers(0, 300))
 )
 
 
@@ -70,8 +81,29 @@ class Reader:
     last: tuple[datetime, int] | None = None
 
 
+@dataclass
+class Follower:
+    """Somebody who follows: what is asked for, and the newest arrival that is no news."""
+
+    answer: Any
+    form: str
+    service: str | None
+    since: datetime | None
+    seen: int
+    event: tuple[str, int] | None = None  # the last one's id, and its arrival
+
+    def __post_init__(self) -> None:
+        self.parts: Iterator[bytes] = iter(self.answer)
+        assert next(self.parts) == b""
+
+    def news(self) -> str:
+        """What is sent until there is nothing to say."""
+        heartbeat = b":\n\n" if self.form == "events" else b"\n"
+        return b"".join(iter(lambda: next(self.parts), heartbeat)).decode()
+
+
 class Clock(datetime):
-    """The arrival of a text, told by the model."""
+    """The arrival of a text, and the time of a prune, told by the model."""
 
     moment = BEGINNING
 
@@ -91,15 +123,22 @@ class Storage(RuleBasedStateMachine):
         self.begins: datetime | None = None  # a prune has begun: what is older is out of the log, but not yet deleted
         self.sent: list[tuple[list[Any], UUID | None]] = []
         self.readers: list[Reader] = []
+        self.followers: list[Follower] = []
+        self.fence: datetime | None = None
         self.changes = 0
         self.tags: dict[str, tuple[str, int]] = {}
         self.patches = ExitStack()
         patch = self.patches.enter_context(pytest.MonkeyPatch.context())
         patch.setattr(views, "datetime", Clock)
+        patch.setattr(pruning, "datetime", Clock)
         patch.setattr("logs.pruning.time.sleep", lambda seconds: None)
+        for name in ("HEARTBEAT", "POLL", "PAUSE"):  # a follower's answer ends with a heartbeat where it would wait
+            patch.setattr(following, name, 0)
         Clock.moment = BEGINNING
 
     def teardown(self) -> None:
+        for follower in self.followers:
+            follower.answer.close()
         self.patches.close()
 
     # the model
@@ -126,8 +165,9 @@ class Storage(RuleBasedStateMachine):
         answer = self.client.post("/log", body.encode(), content_type, headers=headers)
         return answer.status_code, answer.json()
 
-    @rule(records=st.lists(RECORDS, min_size=1, max_size=4), as_lines=st.booleans())
-    def post_records(self, records: list[Record], as_lines: bool) -> None:
+    @rule(records=st.lists(RECORDS, min_size=1, max_size=4), as_lines=st.booleans(), fence=st.none() | MOMENTS)
+    def post_records(self, records: list[Record], as_lines: bool, fence: datetime | None = None) -> None:
+        headers = {} if fence is None else {"Log-Fence": show_timestamp(fence)}
         self.sent.append((records, None))
         known = self.known()
         new: dict[UUID, Record] = {}
@@ -136,10 +176,20 @@ class Storage(RuleBasedStateMachine):
             conflict = conflict or (known.get(record.id) or new.setdefault(record.id, record)) != record
         values = [record.to_json() for record in records]
         if as_lines:
-            answer = self.post("".join(f"{json.dumps(value)}\n" for value in values), "application/x-ndjson")
+            lines = "".join(f"{json.dumps(value)}\n" for value in values)
+            answer = self.post(lines, "application/x-ndjson", **headers)
         else:
-            answer = self.post(json.dumps(values), "application/json")
+            answer = self.post(json.dumps(values), "application/json", **headers)
+        if fence and self.fence and self.fence > fence:
+            assert answer[0] == 412
+            return
         self.check_stored(answer, len(records), None if conflict else list(new.values()))
+
+    @rule(moment=MOMENTS)
+    def set_fence(self, moment: datetime) -> None:
+        code, _ = self.post("[]", "application/json", **{"Log-Fence": show_timestamp(moment)})
+        assert code == (412 if self.fence and self.fence > moment else 200)
+        self.fence = max(self.fence or moment, moment)
 
     @rule(lines=st.lists(LINES, min_size=1, max_size=3))
     def post_text(self, lines: list[str]) -> None:
@@ -209,18 +259,34 @@ class Storage(RuleBasedStateMachine):
                 new.append(line)
         assert (counts.stored, counts.known, counts.rejected) == (len(new), len(file) - len(new), 0)
 
-    @rule(keep=st.integers(0, 6))
-    def begin_prune(self, keep: int) -> None:
-        found = pruning.plan(Limits(None, keep, None))
+    @rule(limits=LIMITS)
+    def begin_prune(self, limits: Limits) -> None:
+        found = pruning.plan(limits)
         log = self.log
-        if keep >= len(log) or (keep and log[-keep].key[0] == log[0].key[0]):
+        before = max(self.bounds(limits), default=BEGINNING)
+        count = sum(row.key[0] < before for row in log)
+        if not count:
             assert found is None
             return
-        before = log[-keep].key[0] if keep else log[-1].key[0] + timedelta(microseconds=1)
-        assert found == pruning.Plan(before, sum(row.key[0] < before for row in log), len(log))
+        assert found == pruning.Plan(before, count, len(log))
         pruning.begin(found)
         self.begins = before
         self.changes += 1
+
+    def bounds(self, limits: Limits) -> Iterator[datetime]:
+        """The time that the log is to begin at, by each of the limits that it is beyond."""
+        log, keep = self.log, limits.keep_last
+        if limits.older_than is not None:
+            yield Clock.moment - limits.older_than
+        if keep is not None and log and keep <= len(log):
+            yield log[-keep].key[0] if keep else log[-1].key[0] + timedelta(microseconds=1)
+        if limits.max_bytes is not None:
+            kept = 0
+            for row in reversed(log):
+                kept += len(row.record.line.encode()) + 1
+                if kept > limits.max_bytes:
+                    yield row.key[0] + timedelta(microseconds=1)
+                    return
 
     @precondition(lambda self: self.begins)
     @rule()
@@ -314,11 +380,72 @@ class Storage(RuleBasedStateMachine):
         if reader.address is None:
             self.readers.remove(reader)
 
+    @precondition(lambda self: len(self.followers) < 2)
+    @rule(
+        service=st.none() | SERVICES,
+        form=st.sampled_from(["text", "ndjson", "events", "events"]),
+        tail=st.none() | st.integers(0, 3),
+    )
+    def begin_to_follow(self, service: str | None, form: str, tail: int | None) -> None:
+        query = {"service": service, "tail": tail}
+        self.follow(query, form, service, self.arrivals)
+        last = [row for row in self.log if service in (None, row.record.service)]
+        last = sorted(last[-tail:] if tail else [], key=lambda row: row.arrival)
+        self.check_news(self.followers[-1], last)
+
+    def follow(self, query: dict[str, Any], form: str, service: str | None, seen: int, **headers: str) -> None:
+        asked = urlencode({name: value for name, value in query.items() if value is not None})
+        headers["Accept"] = MEDIA_TYPES[form]
+        answer = self.client.get(f"/log?follow=1&{asked}", headers=headers)
+        assert answer.status_code == 200
+        self.followers.append(Follower(answer, form, service, self.begins, seen))
+
+    @precondition(lambda self: self.followers)
+    @rule(data=st.data())
+    def go_on_following(self, data: st.DataObject) -> None:
+        self.check_news_since(data.draw(st.sampled_from(self.followers)))
+
+    @precondition(lambda self: self.followers)
+    @rule(lines=st.lists(LINES, max_size=2))
+    def follow_again(self, lines: list[str]) -> None:
+        """Somebody goes away, and comes back, if there was an event to go on behind."""
+        gone = self.followers.pop(0)
+        gone.answer.close()
+        if lines:
+            self.post_text(lines)
+        if gone.event:
+            event, seen = gone.event
+            self.follow({"service": gone.service}, gone.form, gone.service, seen, **{"Last-Event-ID": event})
+            self.check_news_since(self.followers[-1])
+
+    @invariant()
+    def the_first_follower_is_told_at_once(self) -> None:
+        for follower in self.followers[:1]:
+            self.check_news_since(follower)
+
+    def check_news_since(self, follower: Follower) -> None:
+        news = [
+            row for row in self.rows if row.arrival > follower.seen and follower.service in (None, row.record.service)
+        ]
+        self.check_news(follower, [row for row in news if follower.since is None or row.key[0] >= follower.since])
+
+    def check_news(self, follower: Follower, wanted: Sequence[Row]) -> None:
+        text = follower.news()
+        form = "text" if follower.form == "text" else "ndjson"
+        if follower.form == "events":
+            events = [event.split("\ndata: ") for event in text.split("\n\n")[:-1]]
+            text = "".join(f"{data}\n" for _, data in events)
+            if events:
+                follower.event = events[-1][0].removeprefix("id: "), wanted[-1].arrival
+        assert list(shown(text, form)) == [show(row.record, form) for row in wanted]
+        follower.seen = self.arrivals
+
     @invariant()
     def the_log_is_the_model(self) -> None:
         self.check_read("", "text", [row.record for row in self.log])
 
 
+MEDIA_TYPES = {"text": "text/plain", "ndjson": "application/x-ndjson", "events": "text/event-stream"}
 Shown = tuple[str, ...] | str
 
 
