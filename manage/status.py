@@ -64,16 +64,18 @@ def ask(url: str, path: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
 
 
 def service(url: str) -> dict[str, Any]:
-    """What a service says of itself: its state, why, and its outbox if it has one."""
+    """What a service says of itself: its state, why, what it measures, and its outbox if it has one."""
     try:
-        said = json.loads(ask(url, "/readyz", {})[1])
+        said = json.loads(ask(url, "/readyz", tokens.of_the_services())[1])
         reasons = [str(reason) for reason in said["reasons"]]
         outbox = {key: int(count) for key, count in said.get("outbox", {}).items()}
+        measured = dict(said.get("measured", {}))
     except NoAnswer as error:
-        return {"state": "no answer", "reasons": [str(error)], "outbox": {}}
+        return {"state": "no answer", "reasons": [str(error)], "outbox": {}, "measured": {}}
     except (ValueError, LookupError, TypeError, AttributeError):
-        return {"state": "another program answers there", "reasons": [], "outbox": {}}
-    return {"state": "not ready" if reasons else "ready", "reasons": reasons, "outbox": outbox}
+        return {"state": "another program answers there", "reasons": [], "outbox": {}, "measured": {}}
+    state = "not ready" if reasons else "ready"
+    return {"state": state, "reasons": reasons, "outbox": outbox, "measured": measured}
 
 
 class Log:
@@ -178,6 +180,9 @@ def show(found: dict[str, Any], *, colour: bool) -> None:
         if one["outbox"]:
             counts = [f"{count:,} {what}" for what, count in one["outbox"].items() if count]
             print(f"{'outbox':<10}{name}: {painted(', '.join(counts), YELLOW) if counts else 'empty'}")
+    for measured in [one["measured"] for one in found["services"].values() if one["measured"]][:1]:
+        free, total, up = (measured.get(key) for key in ("disk_free_bytes", "disk_total_bytes", "host_uptime_seconds"))
+        print(f"{'host':<10}up {lasting(up)}, {size(free)} of {size(total)} disk free")
     log, vstorage, stores = found["log"], found["vstorage"], found["stores"]
     if log:
         print(f"{'log':<10}about {log['records_about']:,} records, its database {size(log['database_bytes'])}")
@@ -193,7 +198,7 @@ def show(found: dict[str, Any], *, colour: bool) -> None:
 
 def size(count: int | None) -> str:
     if count is None:
-        return "not there"
+        return "unknown"
     if count < 1000:
         return f"{count} bytes"
     value = float(count)
@@ -206,12 +211,16 @@ def size(count: int | None) -> str:
 
 def ago(timestamp: str) -> str:
     seconds = (datetime.now(UTC) - datetime.fromisoformat(timestamp)).total_seconds()
-    if seconds < -1:
-        return "in the future"
+    return "in the future" if seconds < -1 else f"{lasting(max(0.0, seconds))} ago"
+
+
+def lasting(seconds: float | None) -> str:
+    if seconds is None:
+        return "unknown"
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= length:
-            return f"{seconds / length:.0f} {unit} ago"
-    return f"{max(0.0, seconds):.0f} s ago"
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 def main() -> None:

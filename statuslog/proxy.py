@@ -27,6 +27,7 @@ _OWN_PATHS = {
     "metrics",
     "schema",
     "docs",
+    "page",
     "static",
     "admin",
 }

@@ -140,6 +140,17 @@ def test_the_services_under_the_sub_path(proxied: Proxied):
     assert "max-age=31536000" in proxied.get("healthz").headers["Strict-Transport-Security"]
 
 
+def test_the_page_and_all_that_it_names(proxied: Proxied):
+    page = proxied.get("")
+    addresses = set(re.findall(r'(?:href|src|action|data-follow)="([^"#]+)"', page.text))
+    named = {address for address in addresses if not address.startswith("data:")}
+    assert {"log", "docs", "status"} <= named
+    for address in named - {"status"}:
+        assert urljoin(page.url, address).startswith(proxied.address)
+        if "follow=1" not in address:
+            assert proxied.get(address).status_code == 200, address
+
+
 def test_the_services_without_the_proxy_go_on_as_they_are(proxied: Proxied):
     for name in ("service1", "service2", "storage"):
         assert proxied.services.readiness(name)["ready"]
