@@ -7,7 +7,7 @@ from tests.processes import Services
 
 pytestmark = pytest.mark.live
 
-API = ["/log", "/healthz", "/readyz"]
+API = ["/log", "/overview", "/healthz", "/readyz"]
 ADMIN = ["/admin/", "/admin/login/", "/admin/logs/logrecord/"]
 
 

@@ -1,7 +1,9 @@
 """What the status page says, and how it draws: without any service."""
 
 import re
+import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from django.test import Client
 from service1.page import charts, words
 from service1.page.charts import SPANS, Axis, Point
 from service1.page.files import FILES
-from service1.page.look import Answer, Failed, Look, Overview, Report, Rows
+from service1.page.look import Answer, Failed, Look, Overview, Report, Rows, _end
 from service1.page.state import Overall, overall, services
 from statuslog.record import Measurement, Record
 from tests.processes import ROOT
@@ -171,6 +173,13 @@ def test_a_record_of_the_future():
 def test_an_answer_that_is_none_of_ours(answer: object):
     with pytest.raises(Failed):
         Report.of(answer)
+
+
+def test_nobody_is_waited_for_beyond_the_time():
+    """Not even where a peer's own time-out does not reach, as while its name is looked up."""
+    never: Future[Report] = Future()
+    assert _end(never, time.monotonic() + 0.01) == Answer(failure="no answer within 2.4 s")
+    assert never.cancelled()
 
 
 # the charts
