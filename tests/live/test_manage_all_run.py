@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -146,12 +147,15 @@ def test_stop_ends_a_run_in_the_foreground_too(system: LocalSystem):
 def test_stop_spares_a_stranger_that_was_given_a_dead_services_number(system: LocalSystem):
     system.start()
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
-        os.killpg(system.pid("service2"), signal.SIGKILL)
+        dead = system.pid("service2")
+        os.killpg(dead, signal.SIGKILL)
         (system.data_dir / "run" / "service2.pid").write_text(f"{stranger.pid}\n")
         system.stop()
         assert stranger.poll() is None
         stranger.kill()
     assert system.processes() == []
+    for left in Path("/dev/shm").glob(f"statuslog-service2-{dead}.*"):  # whose number nobody knows any more
+        shutil.rmtree(left)
 
 
 def test_stop_when_nothing_runs(system: LocalSystem):
