@@ -38,7 +38,13 @@ def test_records_are_measured_at_each_size(tmp_path: Path):
     assert (
         set(few["p50"])
         == set(more["times_the_first"])
-        == {*("limit=100", "tail=100", "in the middle", "JSON page", "POST")}
+        == {
+            "limit=100",
+            "tail=100",
+            "in the middle",
+            "JSON page",
+            *("admin, first", "admin, last", "POST", "POST, followed"),
+        }
     )
     for name in ("import", "both", "bare_rows", "read", "shell"):
         rate = more.get(f"{name}_lines_per_second") or more[f"{name}_per_second"]
