@@ -113,6 +113,8 @@ X_FRAME_OPTIONS = "DENY"
 # A cookie belongs to a host name whatever the port: these names keep two copies on one host apart.
 SESSION_COOKIE_NAME = "statuslog_session"
 CSRF_COOKIE_NAME = "statuslog_csrf"
+# Other programs at the same host name, below other sub-paths, are not to see them.
+SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = proxy.prefix() or "/"
 CSRF_FAILURE_VIEW = "storage.errors.csrf_failure"
 
 LANGUAGE_CODE = defaults.LANGUAGE_CODE

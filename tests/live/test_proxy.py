@@ -179,9 +179,9 @@ def test_the_admin_s_login(proxied: Proxied):
     page = proxied.session.post(login.url, form, headers=origin, timeout=10)
     assert (page.status_code, page.url) == (200, urljoin(proxied.address, "admin/"))
     assert "What storage keeps" in page.text
-    assert {cookie.name: cookie.secure for cookie in proxied.session.cookies} == {
-        "statuslog_session": True,
-        "statuslog_csrf": True,
+    assert {(cookie.name, cookie.path, cookie.secure) for cookie in proxied.session.cookies} == {
+        ("statuslog_session", "/statuslog", True),
+        ("statuslog_csrf", "/statuslog", True),
     }
     proxied.session.cookies.clear()
     foreign = proxied.session.post(login.url, form, headers={"Origin": "https://evil.example"}, timeout=10)
