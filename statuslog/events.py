@@ -7,14 +7,18 @@ escaped.
 import json
 import logging
 import os
+import time
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from statuslog import tracing
+from statuslog.tracing import Trace
 
 # With its end of line: what a pipe takes from several processes without mixing it (PIPE_BUF).
 LONGEST = 4095
 CUT = " ... "
+_BETWEEN = '", "'
 
 
 class JSONLine(logging.Formatter):
@@ -23,6 +27,7 @@ class JSONLine(logging.Formatter):
     def __init__(self, service: str) -> None:
         super().__init__()
         self._service = service
+        self._second = 0, ""  # and its time as text
 
     def format(self, record: logging.LogRecord) -> str:
         event = self._event(record)
@@ -31,6 +36,24 @@ class JSONLine(logging.Formatter):
             _shorten(event, len(line) - LONGEST)
             line = json.dumps(event)
         return line
+
+    def of_request(self, trace: Trace, route: str, method: str, status: int, milliseconds: float) -> str:
+        """The event of a request (middleware.py) as `format` would write it, at a third of the cost: there is one for
+        each request. All texts in it are known, or have been looked at (tracing.py)."""
+        now = time.time()
+        known = self._second
+        if known[0] != int(now):
+            known = self._second = int(now), datetime.fromtimestamp(int(now), UTC).isoformat()[:-6]
+        parent = f', "parent_id": "{trace.parent_id}"' if trace.parent_id else ""
+        batch = f', "batch": ["{_BETWEEN.join(trace.batch)}"]' if trace.batch else ""
+        route = _as_json(route)
+        return (
+            f'{{"time": "{known[1]}.{int(now % 1 * 1e6):06}Z", "service": "{self._service}", "level": "info", '
+            f'"logger": "statuslog.middleware", "message": "{method} {route} {status}", '
+            f'"request_id": "{trace.request_id}", "trace_id": "{trace.trace_id}", "span_id": "{trace.span_id}", '
+            f'"route": "{route}", "method": "{method}", "status": {status}, '
+            f'"duration_ms": {milliseconds}{parent}{batch}}}'
+        )
 
     def _event(self, record: logging.LogRecord) -> dict[str, Any]:
         event: dict[str, Any] = {
@@ -81,9 +104,26 @@ class Output(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            os.write(2, f"{self.format(record)}\n".encode())
+            write(self.format(record))
         except Exception:
             self.handleError(record)
+
+
+@cache
+def only_form() -> JSONLine | None:
+    """The form of all events of this process, if that is JSON and nobody else is told of them."""
+    form = handlers[0].formatter if len(handlers := logging.getLogger().handlers) == 1 else None
+    return form if type(form) is JSONLine else None
+
+
+def write(line: str) -> None:
+    os.write(2, f"{line}\n".encode())
+
+
+@cache
+def _as_json(route: str) -> str:
+    """A route as it stands in a JSON text; there are only so many."""
+    return json.dumps(route)[1:-1]
 
 
 def _time(record: logging.LogRecord) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from statuslog import tracing
+from statuslog import events, tracing
 from statuslog.tracing import QUIET, Trace
 
 log = logging.getLogger(__name__)
@@ -79,18 +79,20 @@ def _done(request: HttpRequest, response: HttpResponseBase, trace: Trace, starte
         observe(route, method, response.status_code, seconds)
     level = logging.DEBUG if route in QUIET else logging.INFO
     if log.isEnabledFor(level):
-        fields: dict[str, Any] = {
-            "route": route,
-            "method": method,
-            "status": response.status_code,
-            "duration_ms": round(seconds * 1000, 3),
-        }
-        if trace.parent_id:
-            fields["parent_id"] = trace.parent_id
-        if trace.batch:
-            fields["batch"] = trace.batch[:BATCH_SHOWN]
-        log.log(level, "%s %s %d", method, route, response.status_code, extra={"fields": fields})
-        for start in range(BATCH_SHOWN, len(trace.batch), BATCH_SHOWN):
-            more = {"batch": trace.batch[start : start + BATCH_SHOWN]}
-            log.log(level, "%s %s, its batch goes on", method, route, extra={"fields": more})
+        _report(level, trace, route, method, response.status_code, round(seconds * 1000, 3))
     tracing.end()
+
+
+def _report(level: int, trace: Trace, route: str, method: str, status: int, milliseconds: float) -> None:
+    if level == logging.INFO and len(trace.batch) <= BATCH_SHOWN and (form := events.only_form()):
+        events.write(form.of_request(trace, route, method, status, milliseconds))
+        return
+    fields: dict[str, Any] = {"route": route, "method": method, "status": status, "duration_ms": milliseconds}
+    if trace.parent_id:
+        fields["parent_id"] = trace.parent_id
+    if trace.batch:
+        fields["batch"] = trace.batch[:BATCH_SHOWN]
+    log.log(level, "%s %s %d", method, route, status, extra={"fields": fields})
+    for start in range(BATCH_SHOWN, len(trace.batch), BATCH_SHOWN):
+        more = {"batch": trace.batch[start : start + BATCH_SHOWN]}
+        log.log(level, "%s %s, its batch goes on", method, route, extra={"fields": more})

@@ -5,7 +5,7 @@ followed through all logs. What comes is used only if it has exactly the form th
 https://www.w3.org/TR/trace-context/
 """
 
-import os
+import random
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -137,5 +137,5 @@ def _parent(header: str) -> tuple[str, str, str] | None:
 
 
 def _new_id(size: int) -> str:
-    """All zeros means no id; it will not come in the life of the universe."""
-    return os.urandom(size).hex()
+    """So many bytes as hexadecimal digits. All zeros means no id; it will not come in the life of the universe."""
+    return f"{random.getrandbits(8 * size):0{2 * size}x}"

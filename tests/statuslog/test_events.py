@@ -4,6 +4,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -60,6 +61,25 @@ def test_an_event_as_json(trace: tracing.Trace):
         "route": "/status",
         "status": 200,
     }
+
+
+@pytest.mark.parametrize("parent", ["", "00f067aa0ba902b7"])
+@pytest.mark.parametrize("batch", [[], ["a"], ["a", "b-c"]])
+def test_the_short_way_of_a_request_is_the_same(parent: str, batch: list[str]):
+    trace = tracing.begin("mine", f"00-{'ab' * 16}-{parent}-01" if parent else "")
+    trace.batch = batch
+    route = '/admin/(?P<url>.*)$ "\\d"'
+    fields: dict[str, Any] = {"route": route, "method": "GET", "status": 200, "duration_ms": 9.204}
+    fields |= {"parent_id": parent} if parent else {}
+    fields |= {"batch": batch} if batch else {}
+    made = record(f"GET {route} 200", **fields)
+    made.name = "statuslog.middleware"
+    form = JSONLine("service1")
+    long, short = (json.loads(line) for line in (form.format(made), form.of_request(trace, route, "GET", 200, 9.204)))
+    tracing.end()
+    times = [datetime.fromisoformat(event.pop("time")) for event in (long, short)]
+    assert timedelta(0) <= times[1] - times[0] < timedelta(seconds=10)
+    assert list(short.items()) == list(long.items())
 
 
 def test_an_event_of_no_request_has_no_ids():
