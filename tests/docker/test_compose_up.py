@@ -25,6 +25,7 @@ def empty_vstorage_as_its_owner(stack: Stack) -> None:
 def test_it_works_for_every_owner_of_the_clone(owned_stack: Stack) -> None:
     owned_stack.up()
     assert_both_stores_keep_each_call(owned_stack, calls=3)
+    assert "Everything is all right" in owned_stack.get(owned_stack.public).text
     empty_vstorage_as_its_owner(owned_stack)
     assert sorted(owned_stack.status()) == sorted(owned_stack.vstorage.read_text().splitlines())
 

@@ -1,5 +1,6 @@
 """What the status page says, and how it draws: without any service."""
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -168,6 +169,8 @@ def test_a_record_of_the_future():
         {"reasons": []},
         {"reasons": 5, "measured": {}},
         {"reasons": [], "measured": {"disk_free_bytes": "x"}},
+        {"reasons": [], "measured": {"host_uptime_seconds": math.nan}},
+        {"reasons": [], "measured": {}, "outbox": {"waiting": "many"}},
     ],
 )
 def test_an_answer_that_is_none_of_ours(answer: object):

@@ -163,8 +163,9 @@ def _point(data: Mapping[str, Any]) -> Point:
 
 def _measurement(data: Mapping[str, Any]) -> Measurement:
     values = {name: data.get(name) for name in MEASURED}
-    if not all(value is None or isinstance(value, int | float) for value in values.values()):
-        raise TypeError("a measured value is a number")
+    # NaN and infinity are numbers to JSON's reader; neither lies between two others.
+    if not all(value is None or (isinstance(value, int | float) and 0 <= value < 2**63) for value in values.values()):
+        raise TypeError("a measured value is a number, 0 or more")
     return Measurement(**values)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.http import HttpResponse, HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.template import Context, Engine
 from django.urls import URLPattern, path
@@ -44,8 +44,6 @@ class PageView(FileView):
     """The status page."""
 
     def get(self, request: Request) -> HttpResponseBase:
-        if not request.META.get("PATH_INFO"):
-            return HttpResponseRedirect(request.path)  # below a prefix the page's relative addresses need the slash
         given = request.query_params
         query = {name: value for name in FILTERS if (value := given.get(name, ""))}
         span = charts.SPANS.get(given.get("span", "day"))
