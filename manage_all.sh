@@ -68,7 +68,9 @@ cmd_up() {
     need_engine
     hide_growth
     docker compose up --build --detach --wait "$@"
-    echo "status  http://$(docker compose port service1 8000)/status"
+    local door
+    door=http://$(docker compose port service1 8000)
+    printf 'page    %s\nstatus  %s\n' "$door/" "$door/status"
     # docker-compose.postgres.yml gives the admin a container of its own.
     echo "admin   http://$(docker compose port admin 8001 2>/dev/null || docker compose port storage 8001)/admin/"
 }

@@ -156,6 +156,7 @@ follow_logs() {
 print_urls() {
     cat <<END
 ready
+  page    http://127.0.0.1:$SERVICE1_PORT/
   status  http://127.0.0.1:$SERVICE1_PORT/status
   log     http://127.0.0.1:$SERVICE1_PORT/log, also in $VSTORAGE_PATH
   admin   http://127.0.0.1:$ADMIN_PORT/admin/
