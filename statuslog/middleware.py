@@ -36,13 +36,26 @@ class Tracing:
         started = time.perf_counter()
         trace = tracing.begin(request.META.get("HTTP_X_REQUEST_ID", ""), request.META.get("HTTP_TRACEPARENT", ""))
         response = self.get_response(request)
-        for name, value in tracing.headers().items():
-            response[name] = value
+        if self.tells(request, trace):
+            for name, value in tracing.headers().items():
+                response[name] = value
         if response.streaming:
             _watch(request, response, trace, started)
         else:
             _done(request, response, trace, started)
         return response
+
+    def tells(self, request: HttpRequest, trace: Trace) -> bool:
+        """Whether the ids are in the answer."""
+        return True
+
+
+class InternalTracing(Tracing):
+    """The same where services ask each other: whoever has sent both ids knows them, and to read two headers more costs
+    it as much as to log the request."""
+
+    def tells(self, request: HttpRequest, trace: Trace) -> bool:
+        return not (trace.parent_id and trace.request_id == request.META.get("HTTP_X_REQUEST_ID"))
 
 
 def _watch(request: HttpRequest, response: HttpResponseBase, trace: Trace, started: float) -> None:

@@ -145,18 +145,21 @@ class Peer:
         """
         if timeout <= 0:  # what came before has used it up; `requests` has a ValueError for that
             raise PeerTimeout("no time was left to ask")
+        hop = tracing.hop(method, self.url, path)
         try:
             # In total: looking up the name, connecting, and all of the answer's head.
             limit: Any = Timeout(total=timeout)  # which `requests` takes, and its stubs do not know
-            with tracing.hop(method, self.url, path) as hop:
-                all_headers = {**tracing.headers(hop), **self._credentials, **(headers or {})}
-                request = _prepared(method, self.url + path, body, all_headers)
-                with self._adapter.send(request, stream=True, timeout=limit) as response:
-                    if hop:
-                        hop.status = response.status_code
-                    yield response
+            all_headers = {**tracing.headers(hop), **self._credentials, **(headers or {})}
+            request = _prepared(method, self.url + path, body, all_headers)
+            with self._adapter.send(request, stream=True, timeout=limit) as response:
+                if hop:
+                    hop.status = response.status_code
+                yield response
         except (requests.RequestException, HTTPError, TimeoutError, UnicodeError) as error:
             raise _peer_error(error, timeout) from error
+        finally:
+            if hop:
+                tracing.hop_is_over(hop)
 
 
 def _prepared(method: str, url: str, body: bytes | None, headers: Mapping[str, str]) -> requests.PreparedRequest:

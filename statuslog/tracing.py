@@ -84,19 +84,17 @@ class Hop:
 hop_observers: list[Callable[[Hop], None]] = []
 
 
-@contextmanager
-def hop(method: str, url: str, path: str) -> Iterator[Hop | None]:
-    """A question of the request of this thread; None if nobody wants to know."""
+def hop(method: str, url: str, path: str) -> Hop | None:
+    """A question of the request of this thread, to be ended by `hop_is_over`; None if nobody wants to know of it."""
     trace = current()
     if not hop_observers or trace is None:
-        yield None
-        return
-    hop = Hop(trace, _new_id(8), method, url, path.partition("?")[0], time.time_ns())
-    try:
-        yield hop
-    finally:
-        for observe in hop_observers:
-            observe(hop)
+        return None
+    return Hop(trace, _new_id(8), method, url, path.partition("?")[0], time.time_ns())
+
+
+def hop_is_over(hop: Hop) -> None:
+    for observe in hop_observers:
+        observe(hop)
 
 
 def headers(hop: Hop | None = None) -> dict[str, str]:

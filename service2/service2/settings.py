@@ -15,7 +15,7 @@ SECURE_HSTS_SECONDS = proxy.HSTS_SECONDS if proxy.https() else 0
 
 INSTALLED_APPS = ["statuslog.outbox", "rest_framework"]
 MIDDLEWARE = [
-    "statuslog.middleware.Tracing",
+    "statuslog.middleware.InternalTracing",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",  # Content-Length
     "statuslog.access.NeedToken",

@@ -55,7 +55,12 @@ MIDDLEWARE = [
 ]
 # What comes in on the API's port needs of these only the first two and Content-Length: storage/wsgi.py. And a token, if
 # there are any; the admin has a login of its own.
-API_MIDDLEWARE = [*MIDDLEWARE[:2], "django.middleware.common.CommonMiddleware", "statuslog.access.NeedToken"]
+API_MIDDLEWARE = [
+    "statuslog.middleware.InternalTracing",
+    "storage.ports.UrlconfByPort",
+    "django.middleware.common.CommonMiddleware",
+    "statuslog.access.NeedToken",
+]
 ROOT_URLCONF = "storage.urls"
 ADMIN_URLCONF = "storage.admin_urls"
 WSGI_APPLICATION = "storage.wsgi.application"

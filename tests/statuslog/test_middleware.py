@@ -13,7 +13,7 @@ from django.test import RequestFactory
 from django.urls import resolve
 
 from statuslog import middleware, tracing
-from statuslog.middleware import Tracing
+from statuslog.middleware import InternalTracing, Tracing
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -61,6 +61,22 @@ def test_what_is_no_id_does_not_come_back():
     headers = answer(HttpResponse(), **{"X-Request-ID": '"><script>', "traceparent": "00-x-y-z"}).headers
     assert len(headers["X-Request-ID"]) == 32
     assert "x-y-z" not in headers["traceparent"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "told"),
+    [
+        ({"X-Request-ID": "mine", "traceparent": f"00-{TRACE}-{SPAN}-01"}, False),
+        ({"X-Request-ID": "mine"}, True),
+        ({"traceparent": f"00-{TRACE}-{SPAN}-01"}, True),
+        ({"X-Request-ID": "no id", "traceparent": f"00-{TRACE}-{SPAN}-01"}, True),
+        ({}, True),
+    ],
+)
+def test_a_service_is_not_told_what_it_has_said(headers: dict[str, str], told: bool):
+    request = RequestFactory().get("/log", headers=headers)
+    response = InternalTracing(lambda request: HttpResponse())(request)
+    assert ("X-Request-ID" in response.headers, "traceparent" in response.headers) == (told, told)
 
 
 def test_an_event_says_how_it_went(events: list[Any]):

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from statuslog import tracing
+from statuslog.peer import Peer, PeerError
+from tests.wrong_peer import answering, hanging_up, wrong_peer
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -119,11 +121,11 @@ def test_a_hop_has_a_span_of_its_own_for_who_is_told_of_it(monkeypatch: pytest.M
     seen: list[tracing.Hop] = []
     monkeypatch.setattr(tracing, "hop_observers", [seen.append])
     trace = tracing.begin("mine")
-    with tracing.hop("GET", "http://other", "/log?contains=secret") as hop:
-        assert hop and not seen
-        assert tracing.headers(hop)["traceparent"] == f"00-{trace.trace_id}-{hop.span_id}-01"
-    assert seen == [hop]
-    assert (hop.trace, hop.path) == (trace, "/log")
+    with wrong_peer(answering(404)) as other, Peer(other.url).request("GET", "/log?contains=secret", timeout=5):
+        assert not seen
+    (hop,) = seen
+    assert f"traceparent: 00-{trace.trace_id}-{hop.span_id}-01\r\n".encode() in other.requests[0]
+    assert (hop.trace, hop.method, hop.url, hop.path, hop.status) == (trace, "GET", other.url, "/log", 404)
     assert hop.span_id != trace.span_id
 
 
@@ -131,12 +133,11 @@ def test_a_hop_that_fails_is_told_of_too(monkeypatch: pytest.MonkeyPatch):
     seen: list[tracing.Hop] = []
     monkeypatch.setattr(tracing, "hop_observers", [seen.append])
     tracing.begin()
-    with pytest.raises(OSError), tracing.hop("GET", "http://other", "/log"):
-        raise OSError
+    with wrong_peer(hanging_up) as other, pytest.raises(PeerError), Peer(other.url).request("GET", "/", timeout=5):
+        pass
     assert [hop.status for hop in seen] == [0]
 
 
 def test_a_hop_that_nobody_is_told_of_is_none():
     tracing.begin()
-    with tracing.hop("GET", "http://other", "/log") as hop:
-        assert hop is None
+    assert tracing.hop("GET", "http://other", "/log") is None
