@@ -129,6 +129,14 @@ def test_a_reason_is_a_sentence():
     assert services(look)[2].reasons == [words.REASONS["disk_low"]]
 
 
+def test_without_its_database_storage_does_not_say_that_the_log_is_empty():
+    look = seen(storage=Report(["database_unreachable"]))
+    assert said(look).details == [
+        "What the log holds cannot be shown now. New records are kept: they wait in an outbox."
+    ]
+    assert not services(look)[0].log_known
+
+
 def test_records_wait():
     look = seen(service2=Answer(Report(waiting=1)), records=[record("service1", 1)])
     assert said(look) == Overall(

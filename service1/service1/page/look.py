@@ -68,6 +68,11 @@ class Overview:
     latest: dict[str, Record]
     series: dict[str, list[Point]]
 
+    @property
+    def knows_the_log(self) -> bool:
+        """Else that there are no records says nothing."""
+        return "database_unreachable" not in self.storage.reasons
+
 
 @dataclass(frozen=True, slots=True)
 class Rows:

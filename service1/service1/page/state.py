@@ -85,10 +85,14 @@ def _service(seen: Look, name: str, report: Report | None, failure: str, record:
         _uptime(said.measured.container_uptime_seconds),
         _disk(said.measured),
         _last(record, seen.now),
-        seen.overview.value is not None,
+        _log_is_known(seen),
         outbox if report else "unknown",
         said.waiting > 0,
     )
+
+
+def _log_is_known(seen: Look) -> bool:
+    return seen.overview.value is not None and seen.overview.value.knows_the_log
 
 
 def _uptime(seconds: float | None) -> str:
@@ -128,7 +132,7 @@ def overall(seen: Look, cards: list[Service]) -> Overall:
         wait, them = ("waits", "it") if waiting == 1 else ("wait", "them")
         counted = words.counted(waiting, "record")
         details.append(f"{counted} {wait} in an outbox, on the disk, until storage takes {them}.")
-    if "storage" in down:
+    if not _log_is_known(seen):
         details.append("What the log holds cannot be shown now. New records are kept: they wait in an outbox.")
     elif last is None:
         details.append("There are no records yet.")

@@ -81,7 +81,6 @@ def _context(seen: Look, span: charts.Span, query: dict[str, str], problem: str)
         "most": ROWS,
         "more": bool(rows and rows.more and len(shown) < ROWS),
         "failure": "" if rows or problem else seen.rows.failure,
-        "empty_log": bool(known and not known.latest),
         "query": query,
         "forms": [(label, "log?" + urlencode({**query, "format": form}), form) for form, label in DOWNLOADS.items()],
         "follow": _follow(query) if rows and "until" not in query else "",
