@@ -134,6 +134,7 @@ def test_it_asks(five: None, monkeypatch: pytest.MonkeyPatch, answer: str, left:
     assert LogRecord.objects.count() == left
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -296,6 +297,7 @@ def test_what_fails_is_tried_again(five: None, settings: Settings, caplog: pytes
     assert LogRecord.objects.count() == 5
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("older_than", "keep_last", "max_bytes", "limits"),
     [
@@ -309,6 +311,7 @@ def test_settings(older_than: str, keep_last: str, max_bytes: str, limits: Limit
     assert Limits.of_settings(older_than, keep_last, max_bytes) == limits
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("values", "name"),
     [
