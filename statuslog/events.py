@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -117,7 +118,9 @@ def only_form() -> JSONLine | None:
 
 
 def write(line: str) -> None:
-    os.write(2, f"{line}\n".encode())
+    """An event that cannot be written, say as the disk is full, is lost: it must not cost a request its answer."""
+    with suppress(OSError):
+        os.write(2, f"{line}\n".encode())
 
 
 @cache

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from statuslog import tracing
-from statuslog.events import LONGEST, JSONLine, Output, TextLine
+from statuslog.events import LONGEST, JSONLine, Output, TextLine, write
 
 HOSTILE = [
     'a"b\\c',
@@ -138,3 +138,15 @@ def test_each_event_is_one_write(monkeypatch: pytest.MonkeyPatch):
     ((descriptor, data),) = written
     assert descriptor == 2
     assert data.endswith(b"\n") and json.loads(data)
+
+
+def test_a_full_disk_costs_no_request_its_answer():
+    output = os.dup(2)
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, 2)
+    try:
+        write("an event")
+    finally:
+        os.dup2(output, 2)
+        os.close(output)
+        os.close(full)
