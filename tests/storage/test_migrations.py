@@ -29,5 +29,5 @@ def test_a_database_that_cannot_be_read_is_named(monkeypatch: pytest.MonkeyPatch
     def broken(*args: object) -> None:
         raise DatabaseError("file is not a database")
 
-    monkeypatch.setattr(readiness, "MigrationExecutor", broken)
+    monkeypatch.setattr(readiness, "MigrationRecorder", broken)
     assert list(readiness.database()) == ["database_unreachable"]
