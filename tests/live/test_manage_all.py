@@ -185,7 +185,7 @@ def test_logs(running: LocalSystem):
     assert "==> service1.log <==" in every
     assert "==> storage.log <==" in every
     one = running("logs", "--local", "service2").stdout
-    assert "Listening at" in one
+    assert '"service": "service2"' in one
     assert "==>" not in one
 
 
@@ -295,12 +295,12 @@ def test_reset_before_the_first_start(stopped: LocalSystem):
 def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(running: LocalSystem):
     assert make_user(running, "kept").returncode == 0
     inode = running.vstorage.stat().st_ino
-    answers: list[int] = []
+    answers: list[requests.Response] = []
     enough = threading.Event()
 
     def client() -> None:
         while not enough.is_set():
-            answers.append(requests.get(f"{running.public}/status", timeout=10).status_code)
+            answers.append(requests.get(f"{running.public}/status", timeout=10))
 
     clients = [threading.Thread(target=client) for _ in range(4)]
     for thread in clients:
@@ -314,7 +314,7 @@ def test_reset_under_load_fails_no_request_and_keeps_stores_equal_and_admins(run
         for thread in clients:
             thread.join()
 
-    assert set(answers) == {200}
+    assert [answer.text for answer in answers if answer.status_code != 200] == []
     lines = running.vstorage.read_bytes().count(b"\n")
     assert 0 < lines < 2 * len(answers)
     assert log(running) == running.vstorage.read_bytes()
