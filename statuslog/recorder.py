@@ -30,8 +30,9 @@ LOCK_TIMEOUT = 0.8
 STORE_TIMEOUT = 0.4
 CATCH_UP_TIMEOUT = 0.2
 CATCH_UP_RECORDS = 100
-# One's turn comes after the batch that is under way: its time in the lock, then one's own.
-TURN_TIMEOUT = 1.2
+# One's turn comes after the batch that is under way, which may take all of both times; the rest is for threads to wake
+# up in, on a machine that is busy.
+TURN_TIMEOUT = 1.4
 MAX_WAITING = 1000
 
 KEPT = Counter(
