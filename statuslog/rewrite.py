@@ -65,7 +65,7 @@ def follow(
             if not always and _is_followed(recorder):
                 return None  # another one has done it
             copied = _rewrite(recorder, folder, progress)
-        _catch_up(recorder)
+        catch_up(recorder)
     except StorageError as error:
         raise RewriteError(f"storage: {error}") from error
     except VstorageError as error:
@@ -123,8 +123,8 @@ def _copy_piece(copy: IO[bytes], file: LockedFile, size: int, until: datetime) -
     file.copy(lines, until if copy.tell() >= size else None)
 
 
-def _catch_up(recorder: Recorder) -> None:
-    """Write what has come to the log since; who is killed here leaves that to the services."""
+def catch_up(recorder: Recorder) -> None:
+    """Write what the file lacks of the log; who is killed here leaves that to the services. Raises RewriteError."""
     failed = 0
     while True:
         with recorder.vstorage.locked(LOCK_TIMEOUT) as file:

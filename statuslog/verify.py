@@ -8,7 +8,7 @@ from pathlib import Path
 from statuslog.peer import CHUNK, PeerError, stream
 from statuslog.record import MICROSECOND, parse_line, show_timestamp
 from statuslog.recorder import Recorder
-from statuslog.rewrite import Copied
+from statuslog.rewrite import Copied, catch_up
 from statuslog.storage_client import StorageClient
 from statuslog.vstorage import EPOCH
 
@@ -41,16 +41,29 @@ class Difference:
 
 
 def compare(recorder: Recorder, progress: Progress, known: Copied | None = None) -> int | Difference:
-    """The number of records if both stores have the same, else the first difference; raises VerifyError, VstorageError.
+    """The number of records if both stores have the same, else the first difference.
 
     What comes in meanwhile is left out: the lock is held only to see how far the file goes and until when. What is
-    `known` to be equal, as it was written from the log a moment ago, is not read again.
+    `known` to be equal, as it was written from the log a moment ago, is not read again. Raises VerifyError,
+    RewriteError, VstorageError.
     """
+    seen = None
+    while True:
+        # What a service could not append while the file was written anew is brought there now, and not found missing.
+        catch_up(recorder)
+        found = _look(recorder, progress, known or Copied())
+        if isinstance(found, int) or found == seen:
+            return found
+        # A service that brings it there itself cuts the file back for a moment: what differs is seen twice.
+        seen = found
+
+
+def _look(recorder: Recorder, progress: Progress, known: Copied) -> int | Difference:
     with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
         file.need_empty_outboxes()
         # Not the newest record's time: what was imported, or posted past the services, can be newer than that.
         size, until = file.size, file.new_time(recorder.now()) + MICROSECOND
-    if known is None or size < known.size or recorder.vstorage.edition() != known.edition:
+    if size < known.size or recorder.vstorage.edition() != known.edition:
         known = Copied()
     try:
         log, vstorage = _log(recorder.storage, known.until, until), _file(recorder.vstorage.path, known.size, size)

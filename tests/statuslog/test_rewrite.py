@@ -77,7 +77,7 @@ def test_nothing_is_known_of_a_file_that_was_edited_meanwhile(
         return begins_with(*args)
 
     monkeypatch.setattr(rewrite, "_begins_with", edited)
-    monkeypatch.setattr(rewrite, "_catch_up", lambda recorder: None)
+    monkeypatch.setattr(rewrite, "catch_up", lambda recorder: None)
     assert rewrite.follow(own, tmp_path) == rewrite.Copied()
 
 
@@ -220,3 +220,31 @@ def test_a_file_that_was_written_by_an_older_version_is_of_edition_0(own: Record
     assert own.vstorage.edition() == 0
     with pytest.raises(VstorageError, match="lacks records"):
         own.vstorage.check()
+
+
+def test_verify_does_not_take_for_a_difference_what_is_being_mended(
+    own: Recorder, storage: StorageInMemory, pruned: list[str], tmp_path: Path, compare: Callable[..., Any]
+):
+    rewrite.follow(own, tmp_path)
+    first = storage.stored[0]
+    with own.vstorage.locked(1) as behind:  # as a delivery does it, which lets go of the lock between two pages
+        behind.fall_behind(first.timestamp)
+        behind.catch_up([(first.timestamp, first.line)])
+    assert compare(None) == len(pruned)
+
+
+def test_verify_believes_what_it_sees_twice(
+    own: Recorder,
+    storage: StorageInMemory,
+    pruned: list[str],
+    tmp_path: Path,
+    file: Path,
+    compare: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+):
+    rewrite.follow(own, tmp_path)
+    read, cut_back = verify._file, iter([0])
+    monkeypatch.setattr(verify, "_file", lambda path, offset, size: read(path, offset, next(cut_back, size)))
+    assert compare(None) == len(pruned)
+    file.write_text(file.read_text().replace(pruned[3], "somebody has edited it", 1))
+    assert compare(None).vstorage == b"somebody has edited it"
