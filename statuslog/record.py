@@ -19,6 +19,7 @@ MAX_LINE_LENGTH = 4096
 MEBIBYTE = 2**20
 SECONDS_PER_HOUR = 3600
 MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_UPTIME = 2**53  # seconds: beyond it a float skips whole numbers
 MOST_BYTES = 2**63 - 1  # what a column of a database holds
 

@@ -18,9 +18,9 @@ from statuslog import probe, record, tracing
 from statuslog.batching import Batcher, Call, NotDone
 from statuslog.metrics import REGISTRY
 from statuslog.missed import Missed
-from statuslog.record import MICROSECOND, LineStyle, Measurement, Record, RecordError
+from statuslog.record import EPOCH, MICROSECOND, LineStyle, Measurement, Record, RecordError
 from statuslog.storage_client import StorageClient, StorageError
-from statuslog.vstorage import EPOCH, LockedFile, Vstorage, VstorageError
+from statuslog.vstorage import LockedFile, Vstorage, VstorageError
 
 log = logging.getLogger(__name__)
 

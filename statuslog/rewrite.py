@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import IO
 
 from statuslog.peer import CHUNK
+from statuslog.record import EPOCH
 from statuslog.recorder import CATCH_UP_RECORDS, Recorder
 from statuslog.storage_client import StorageError
-from statuslog.vstorage import EPOCH, LockedFile, VstorageError
+from statuslog.vstorage import LockedFile, VstorageError
 
 LOCK_TIMEOUT = 2.0
 STORAGE_TIMEOUT = 0.3  # under the lock: less than a request is ready to wait for it

@@ -6,11 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from statuslog.peer import CHUNK, PeerError, stream
-from statuslog.record import MICROSECOND, parse_line, show_timestamp
+from statuslog.record import EPOCH, MICROSECOND, parse_line, show_timestamp
 from statuslog.recorder import Recorder
 from statuslog.rewrite import Copied, catch_up
 from statuslog.storage_client import StorageClient
-from statuslog.vstorage import EPOCH
 
 LOCK_TIMEOUT = 2.0
 LOG_TIMEOUT = 30.0

@@ -14,19 +14,18 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from prometheus_client import Histogram
 
 from statuslog import backwards, filelock
 from statuslog.metrics import REGISTRY
-from statuslog.record import MICROSECOND
+from statuslog.record import EPOCH, MICROSECOND
 
 STATE = "user.statuslog"
 WAITING = "user.statuslog.waiting."  # and the name of a service
 PAUSE = 0.1  # seconds between two looks at a lock that may be held for minutes
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 LOCK_WAIT = Histogram(
     "statuslog_vstorage_lock_wait_seconds",

@@ -25,11 +25,10 @@ from django.db import connection, transaction
 
 from logs import readiness
 from logs.models import Edition, LogRecord
-from logs.query import EPOCH
 from logs.serializers import decode, record_from_line, record_of
 from logs.writer import COLUMNS, IDS_PER_QUERY, INSERT, rows_of, value_of
 from statuslog import filelock
-from statuslog.record import Record, RecordError, check_line, show_timestamp, shown_by
+from statuslog.record import EPOCH, Record, RecordError, check_line, show_timestamp, shown_by
 
 CHUNK = 5000  # lines
 LONGEST = 64 * 1024  # bytes of a line: no record in JSON is longer

@@ -4,7 +4,7 @@ However long the log is, a series costs a search of the index for each of its po
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection
@@ -14,13 +14,12 @@ from logs.labels import labels
 from logs.models import Edition, LogRecord
 from logs.places import ordered
 from logs.query import NUMBER_SCHEMA, Parameter, read
-from statuslog.record import FIELDS, Record, show_timestamp
+from statuslog.record import EPOCH, FIELDS, Record, show_timestamp
 
 SHOWN = 10  # services
 LONGEST_STEP = 31 * 24 * 3600  # seconds
 MOST_POINTS = 500
 DRAWN = ("host_uptime_seconds", "container_uptime_seconds", "disk_free_bytes")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _from_one_to(largest: int, unit: str, name: str, description: str, default: int) -> Parameter:

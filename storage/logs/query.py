@@ -14,7 +14,7 @@ from typing import Any, Literal, Self
 from django.http import QueryDict
 
 from logs.forms import FORMS
-from statuslog.record import FORBIDDEN, FORBIDDEN_CHARACTERS, MICROSECOND, RecordError, parse_timestamp
+from statuslog.record import EPOCH, FORBIDDEN, FORBIDDEN_CHARACTERS, MICROSECOND, RecordError, parse_timestamp
 
 FORMATS = tuple(FORMS)
 ORDERS = ("asc", "desc")
@@ -26,7 +26,6 @@ AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 # `+` in a query means a blank, and hardly anybody writes %2B before the offset of a time.
 BLANK_OFFSET = re.compile(r"(T.*) (\d\d:?\d\d)", re.ASCII)
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 

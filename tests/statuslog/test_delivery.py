@@ -8,10 +8,9 @@ import pytest
 
 from statuslog import delivery
 from statuslog.delivery import Delivery
-from statuslog.record import MICROSECOND, Record, new_id
+from statuslog.record import EPOCH, MICROSECOND, Record, new_id
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageError
-from statuslog.vstorage import EPOCH
 from tests.in_memory import OutboxInMemory, StorageInMemory
 
 

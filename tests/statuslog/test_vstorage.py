@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from statuslog.env import ROOT
-from statuslog.vstorage import EPOCH, Behind, Vstorage, VstorageError
+from statuslog.record import EPOCH
+from statuslog.vstorage import Behind, Vstorage, VstorageError
 
 NOW = datetime(2025, 9, 26, 16, 45, 6, 123456, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -3,16 +3,16 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from service1.page import words
+from statuslog.record import EPOCH
 
 WIDTH, HEIGHT = 1000, 200
 GAP = 8  # of the span's so manieth part: what lies further apart is not joined by a line
 DOTS = 40  # points, up to which each is marked
 FLAT = 0.01  # of the value: the least that the axis shows, so that a few kilobytes do not look like a mountain
 SAME_START = 10  # seconds by which a start may be measured differently, as the clock is corrected
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
