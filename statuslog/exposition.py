@@ -7,7 +7,6 @@ import logging
 import platform
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
-from typing import Any
 
 import django
 from django.conf import settings
@@ -20,7 +19,7 @@ from prometheus_client.registry import Collector
 from rest_framework.request import Request
 
 from statuslog import VERSION, metrics, middleware, probe
-from statuslog.rest import View
+from statuslog.rest import OneFormView
 
 log = logging.getLogger(__name__)
 
@@ -48,13 +47,10 @@ def _observe(route: str, method: str, code: int, seconds: float) -> None:
 middleware.observers.append(_observe)
 
 
-class MetricsView(View):
+class MetricsView(OneFormView):
     """All metrics, always in Prometheus' text format."""
 
     states: Collector = CollectorRegistry()
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        return super().perform_content_negotiation(request, force=True)
 
     def get(self, request: Request) -> HttpResponse:
         body = metrics.text().encode() + generate_latest(self.states)

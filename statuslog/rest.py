@@ -101,13 +101,17 @@ class View(APIView):
         return exception_handler
 
 
-class JSONView(View):
-    """The base of what is JSON whatever the client would like best."""
-
-    renderer_classes = (JSONRenderer,)
+class OneFormView(View):
+    """The base of what has its form whatever the client would like best: a page, a file, another service's answer."""
 
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         return super().perform_content_negotiation(request, force=True)
+
+
+class JSONView(OneFormView):
+    """The base of what is JSON in any case."""
+
+    renderer_classes = (JSONRenderer,)
 
 
 def wants_json(request: Request) -> bool:

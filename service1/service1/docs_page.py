@@ -2,13 +2,12 @@
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from django.http import FileResponse, Http404
 from django.urls import URLPattern, path
 from rest_framework.request import Request
 
-from statuslog.rest import View
+from statuslog.rest import OneFormView
 
 OWN = Path(__file__).with_name("docs")
 SWAGGER_UI = Path(str(files("drf_spectacular_sidecar"))) / "static/drf_spectacular_sidecar/swagger-ui-dist"
@@ -39,14 +38,7 @@ def policy(*, form_action: str = "'none'") -> str:
 HEADERS = {"Content-Security-Policy": policy(), "X-Content-Type-Options": "nosniff", "Cache-Control": "max-age=3600"}
 
 
-class FileView(View):
-    """The base of what has one form, such as a page."""
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        return super().perform_content_negotiation(request, force=True)  # a browser asks for what it will get
-
-
-class DocsView(FileView):
+class DocsView(OneFormView):
     """The page, or a file that it needs."""
 
     def get(self, request: Request, name: str = "index.html") -> FileResponse:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from socket import socket
-from typing import Any
 
 import requests
 from django.conf import settings
@@ -16,7 +15,7 @@ from service1.service2_client import Service2Client, Service2Error
 from statuslog.outbox.recording import recorder_from_environment
 from statuslog.peer import PeerError, PeerTimeout, hang_up, stream
 from statuslog.recorder import NotKept
-from statuslog.rest import SILENCE, Unavailable, View, wants_json
+from statuslog.rest import SILENCE, OneFormView, Unavailable, View, wants_json
 from statuslog.streams import TooMany, streams
 
 # Seconds for a whole /status; of the contract's 3 s the rest is for a thread to wake up in, on a machine that is busy,
@@ -57,11 +56,8 @@ class StatusView(View):
         return Response(body, status=code, headers={"Record-Delivery": kept.delivery})
 
 
-class LogView(View):
-    """storage's answer to the same question, streamed through."""
-
-    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
-        return super().perform_content_negotiation(request, force=True)  # the choice of form is storage's
+class LogView(OneFormView):
+    """storage's answer to the same question, streamed through; the choice of its form is storage's."""
 
     def get(self, request: Request) -> HttpResponseBase:
         headers = {name: request.headers[name] for name in ASKED_WITH if name in request.headers}

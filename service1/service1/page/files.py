@@ -11,7 +11,7 @@ from pathlib import Path
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
-from service1.docs_page import FileView
+from statuslog.rest import OneFormView
 
 FOLDER = Path(__file__).parent
 TYPES = {"page.css": "text/css; charset=utf-8", "page.js": "text/javascript; charset=utf-8"}
@@ -36,7 +36,7 @@ FILES = {file.name: file for file in map(_file, TYPES)}
 STYLE, SCRIPT = FILES
 
 
-class PageFileView(FileView):
+class PageFileView(OneFormView):
     """One of the two."""
 
     def get(self, request: Request, name: str) -> HttpResponse:

@@ -13,12 +13,13 @@ from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 
 from service1 import views
-from service1.docs_page import FileView, policy
+from service1.docs_page import policy
 from service1.page import charts, words
 from service1.page.files import FOLDER, SCRIPT, STYLE, PageFileView
 from service1.page.look import ROWS, Look, look
 from service1.page.state import EARLY, overall, services
 from statuslog.record import LINE_PATTERN, Record, show_timestamp
+from statuslog.rest import OneFormView
 
 FILTERS = ("service", "since", "until", "contains")
 DOWNLOADS = {"text": "Text", "csv": "CSV", "ndjson": "NDJSON"}
@@ -40,7 +41,7 @@ class Row:
     early: bool
 
 
-class PageView(FileView):
+class PageView(OneFormView):
     """The status page."""
 
     def get(self, request: Request) -> HttpResponseBase:
