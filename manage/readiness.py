@@ -1,6 +1,6 @@
 """Prints how ready the service at the address in argument 1 is; exit code 0: ready.
 
-It is fed to a container's own Python as well, so it uses the standard library alone.
+`manage_all.sh run` waits with it; what people look at is status.py.
 """
 
 import http.client
