@@ -202,6 +202,7 @@ extend_schema_view(
         responses={
             **answer(200, "What there is to show.", json=ref("Overview")),
             **errors(_400="A parameter is unknown or wrong; the text names it, and what is allowed."),
+            **NO_TOKEN,
         },
     )
 )(logs.views.OverviewView)

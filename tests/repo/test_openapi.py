@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from statuslog.access import OPEN
 from tests.processes import ROOT, clean_environment
 
 SERVICES = ("service1", "service2", "storage")
@@ -22,6 +23,13 @@ def openapi(root: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 def test_the_documents_are_current_and_nothing_is_warned_of():
     done = openapi(ROOT, "--check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_what_wants_a_token_says_what_comes_without_one(service: str):
+    paths = json.loads((ROOT / service / service / "openapi.json").read_text())["paths"]
+    wanting = {path for path, found in paths.items() if any("401" in one["responses"] for one in found.values())}
+    assert paths.keys() - wanting == OPEN
 
 
 @pytest.fixture
