@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from statuslog.probe import measure
 from statuslog.record import LineStyle, Measurement, Record, make
 from tests.browser.conftest import HTML, SCREENSHOTS, Watched
 from tests.contract.client import get, post
-from tests.contract.conftest import database
+from tests.contract.conftest import emptied
 from tests.processes import Services, running
 
 pytestmark = pytest.mark.browser
@@ -36,10 +35,7 @@ def services(chromium: str, tmp_path_factory: pytest.TempPathFactory, static_roo
 
 @pytest.fixture
 def empty(services: Services) -> Services:
-    with closing(database(services)) as connection:
-        connection.execute("DELETE FROM logs_logrecord")
-    services.vstorage.write_bytes(b"")
-    return services
+    return emptied(services)
 
 
 def history(now: datetime) -> Iterator[Record]:

@@ -37,13 +37,17 @@ def another_writer(services: Services) -> Iterator[None]:
         connection.execute("ROLLBACK")
 
 
-@pytest.fixture
-def services(system: Services) -> Services:
+def emptied(system: Services) -> Services:
     """The three services with nothing in either store."""
     with closing(database(system)) as connection:
         connection.execute("DELETE FROM logs_logrecord")
     system.vstorage.write_bytes(b"")
     return system
+
+
+@pytest.fixture
+def services(system: Services) -> Services:
+    return emptied(system)
 
 
 Start = Callable[..., Services]
