@@ -273,6 +273,29 @@ def test_a_question_that_is_not_understood(filled: Services, open_page: Open):
     assert barriers(watched.page) == []
 
 
+@pytest.mark.parametrize(
+    ("later", "title", "detail", "note"),
+    [
+        (timedelta(hours=-2, seconds=-5), "All is well, but there is nothing new", "The last record is 2 h", "stale"),
+        (timedelta(hours=2), "A record is dated in the future", "Was the clock set back?", "future"),
+    ],
+)
+def test_a_newest_record_that_is_not_of_now(
+    empty: Services, open_page: Open, later: timedelta, title: str, detail: str, note: str
+):
+    now = datetime.now(UTC)
+    style, measured = LineStyle(), measure()
+    record = make(service="service1", instance="host-a", timestamp=now + later, measurement=measured, style=style)
+    post(f"{empty.storage}/log", json.dumps(record.to_json()), "application/json")
+    watched = open_page(bypass_csp=True)
+    headline(watched, title)
+    expect(watched.page.locator("#overall")).to_contain_text(detail)
+    expect(watched.page.locator("#services")).to_contain_text(note)
+    screenshot(watched, note)
+    assert barriers(watched.page) == []
+    assert watched.wrong == []
+
+
 def test_service2_down_and_back(filled: Services, open_page: Open):
     filled.stop("service2")
     watched = open_page(bypass_csp=True)
