@@ -1,7 +1,8 @@
 """What the services ask of their database, whichever engine it is: SQLite, or for storage PostgreSQL."""
 
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Literal, Protocol, cast
+from typing import Any, Literal, Protocol, cast
 
 from django.db import Error, connection
 
@@ -24,6 +25,10 @@ class Engine(Protocol):
 
     def alone(self) -> AbstractContextManager[None]:
         """One process at a time is in the block, to make or change tables."""
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, unless: str = "") -> int:
+        """Insert the rows in their order, but for those whose value of the column `unless` is there already; returns
+        how many were inserted."""
 
     def check(self) -> None:
         """Refuse what is damaged or somebody else's before anything writes to it; raises DatabaseRefused."""

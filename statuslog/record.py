@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -222,11 +223,14 @@ def shown_by(line: str) -> tuple[datetime, float, int] | None:
         return None
     time, _, hours, mebibytes = found.groups()
     try:
-        timestamp = datetime.fromisoformat(time)
+        timestamp = _moment(time)
         seconds, free = float(hours) * SECONDS_PER_HOUR, round(float(mebibytes) * MEBIBYTE)
     except (ValueError, OverflowError):
         return None  # the shape of a record, but the 30th of February or more disk than there can be
     return (timestamp, seconds, free) if seconds < LONGEST_UPTIME and free <= MOST_BYTES else None
+
+
+_moment = lru_cache(datetime.fromisoformat)  # of many lines, most have the time of the one before
 
 
 def show_timestamp(moment: datetime) -> str:

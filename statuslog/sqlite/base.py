@@ -8,7 +8,7 @@ WAL mode on SQLite before 3.51.3, 3.50.7 and 3.44.6 (https://sqlite.org/wal.html
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with file.with_name(f"{file.name}.prepare").open("a") as gate:
             fcntl.flock(gate, fcntl.LOCK_EX)
             yield
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, unless: str = "") -> int:
+        """Insert the rows in their order, but for those whose value of the column `unless` is there already; returns
+        how many were inserted."""
+        sql = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
+        with self.cursor() as cursor:
+            cursor.executemany(f"{sql} ON CONFLICT ({unless}) DO NOTHING" if unless else sql, rows)
+            return int(max(cursor.rowcount, 0))  # -1 when there was nothing to do
 
     def check(self) -> None:
         """Refuse a file that is damaged or of another program; raises SqliteError."""

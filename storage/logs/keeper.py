@@ -11,7 +11,7 @@ import time
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from logs import importing, pruning
+from logs import import_mark, pruning
 from statuslog import tracing
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def _run() -> None:
 def work(*, daily: bool) -> None:
     """Prune if it is due, and delete what is out of the log; let vstorage follow an import that was killed."""
     try:
-        if importing.settle(settings.DATA_DIR):
+        if import_mark.settle(settings.DATA_DIR):
             log.info("an import was broken off; vstorage follows what it has stored")
         with pruning.alone() as alone:
             if not alone:

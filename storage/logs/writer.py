@@ -118,7 +118,7 @@ def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:
                     known.update((record.id, record) for record in new)
                     new_records += new
                     outcomes.append((call, len(new)))
-            _insert(new_records, received_at)
+            engine.insert(TABLE, COLUMNS, rows_of(new_records, received_at))
     except Error as error:
         if trouble := engine.trouble(error):
             raise TROUBLE[trouble](str(error)) from error
@@ -145,18 +145,12 @@ def _known(posts: Sequence[Post]) -> dict[UUID, Record]:
 
 # The three questions of every POST are put by hand: to put them into words Django takes ten times as long as SQLite
 # to answer them, half of a whole POST.
+TABLE = "logs_logrecord"
 COLUMNS = ["record_id" if name == "id" else name for name in FIELDS] + ["received_at"]
-INSERT = f"INSERT INTO logs_logrecord ({', '.join(COLUMNS)}) VALUES ({', '.join(['%s'] * len(COLUMNS))})"  # noqa: S608
-
-
-def _insert(records: Sequence[Record], received_at: datetime) -> None:
-    rows = rows_of(records, received_at)
-    with connection.cursor() as cursor:
-        cursor.executemany(INSERT, rows)
 
 
 def rows_of(records: Iterable[Record], received_at: datetime) -> list[tuple[Any, ...]]:
-    """The values of INSERT for each record, as the database takes them."""
+    """The values of COLUMNS for each record, as the database takes them."""
     received = value_of(received_at)
     return [(*(value_of(getattr(record, name)) for name in FIELDS), received) for record in records]
 

@@ -36,12 +36,9 @@ def test_every_requirement_is_pinned_and_has_a_hash(lock: str):
 def test_a_package_is_pinned_with_the_extras_that_others_ask_of_it():
     """pip before 23.3, such as Python 3.11 brings, sees no pin of `coverage[toml]` in `coverage==7.17.3`: it
     takes the newest one, and refuses it, as the lock has no hash of that."""
-    locked = {
-        wanted.name: wanted
-        for entry in entries(LOCKS[-1])
-        if (wanted := Requirement(entry.split(";")[0].split(" --")[0]))
-    }
-    asked = []
+    pinned = [Requirement(re.split(" ;| --", entry)[0]) for entry in entries(LOCKS[-1])]
+    locked = {wanted.name: wanted for wanted in pinned}
+    asked: list[Requirement] = []
     for name in locked:
         with suppress(PackageNotFoundError):  # it is for another Python or system
             asked += map(Requirement, requires(name) or [])

@@ -16,7 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from pytest_django import Settings
 
-from logs import importing
+from logs import import_lines, import_mark, importing
 from logs.importing import Counts
 from logs.models import Edition, LogRecord
 from statuslog.record import Record, show_timestamp
@@ -107,12 +107,12 @@ def test_a_part_comes_before_the_whole():
 
 
 def test_an_id_is_the_same_in_every_import_and_begins_with_the_time():
-    found = [importing.line_id(line(), MOMENT, number) for number in (1, 2, 1)]
+    found = [import_lines.line_id(line(), MOMENT, number) for number in (1, 2, 1)]
     assert found[0] == found[2] != found[1]
     assert UUID(found[0]).version == 8
     assert UUID(found[0]).variant == "specified in RFC 4122"
     assert int(found[0][:12], 16) == MOMENT.timestamp() * 1000 // 1
-    assert importing.line_id(line(), MOMENT) == "019986e9fecb88e48094d5f71461c952"
+    assert import_lines.line_id(line(), MOMENT) == "019986e9fecb88e48094d5f71461c952"
 
 
 SECONDS = st.lists(st.tuples(st.integers(0, 3), st.sampled_from([1.0, 2.0])), max_size=12)
@@ -196,7 +196,7 @@ def test_text_and_records_in_one_file(record: Record, lines):
 def test_other_lines_are_rejected_by_their_number_and_the_others_stored(data: bytes, reason: str, lines):
     counts = Counts()
     file = io.BytesIO(line(0).encode() + b"\n" + data + b"\n" + line(1).encode())
-    list(importing.bring_in(importing.lines_of(file), counts, settings.DATA_DIR))
+    list(importing.bring_in(import_lines.lines_of(file), counts, settings.DATA_DIR))
     assert counts.rejections == [f"line 2: {reason}"]
     assert lines() == [line(0), line(1)]
 
@@ -229,30 +229,30 @@ def test_a_new_edition_begins_if_something_was_stored(import_log):
     import_log(line().encode())
     assert Edition.current() == 1
     import_log(b"")
-    importing.settle(settings.DATA_DIR)
+    import_mark.settle(settings.DATA_DIR)
     assert Edition.current() == 1
 
 
 def test_a_killed_import_is_followed_too():
-    with pytest.raises(MemoryError), importing.marked(settings.DATA_DIR):
+    with pytest.raises(MemoryError), import_mark.marked(settings.DATA_DIR):
         bring_in(line())
-        importing.settle(settings.DATA_DIR)
+        import_mark.settle(settings.DATA_DIR)
         assert Edition.current() == 0  # it is still at work
         raise MemoryError
     for _ in range(2):
-        importing.settle(settings.DATA_DIR)
+        import_mark.settle(settings.DATA_DIR)
         assert Edition.current() == 1
 
 
 def test_one_of_two_imports_is_killed():
-    with importing.marked(settings.DATA_DIR):
-        with pytest.raises(MemoryError), importing.marked(settings.DATA_DIR):
+    with import_mark.marked(settings.DATA_DIR):
+        with pytest.raises(MemoryError), import_mark.marked(settings.DATA_DIR):
             raise MemoryError
-        with importing.marked(settings.DATA_DIR):
+        with import_mark.marked(settings.DATA_DIR):
             pass
-        importing.settle(settings.DATA_DIR)
+        import_mark.settle(settings.DATA_DIR)
         assert Edition.current() == 0  # the first one begins it for all
-    importing.settle(settings.DATA_DIR)
+    import_mark.settle(settings.DATA_DIR)
     assert Edition.current() == 0
 
 

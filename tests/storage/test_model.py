@@ -22,7 +22,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from logs import following, importing, pruning, views
+from logs import following, import_lines, importing, pruning, views
 from logs.limits import Limits
 from logs.models import Edition, Fence, LogRecord
 from statuslog.record import Record, show_timestamp
@@ -254,7 +254,7 @@ class Storage(RuleBasedStateMachine):
                 row.record.line == line and row.record.timestamp.replace(microsecond=0) == second for row in self.rows
             )
             if stored < file[: number + 1].count(line):
-                record_id = UUID(importing.line_id(line, second, file[: number + 1].count(line)))
+                record_id = UUID(import_lines.line_id(line, second, file[: number + 1].count(line)))
                 self.add([Record(id=record_id, service="", timestamp=second, line=line)])
                 new.append(line)
         assert (counts.stored, counts.known, counts.rejected) == (len(new), len(file) - len(new), 0)

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from pytest_django import Settings
 
-from logs import copies, importing, keeper, pruning
+from logs import copies, import_mark, keeper, pruning
 from logs.limits import Limits
 from logs.models import Edition, LogRecord
 from statuslog.env import EnvError
@@ -270,7 +270,7 @@ def test_the_daily_work_ends_what_was_broken_off(five: None):
 
 
 def test_the_daily_work_lets_vstorage_follow_an_import_that_was_killed(five: None, settings: Settings):
-    with pytest.raises(MemoryError), importing.marked(settings.DATA_DIR):
+    with pytest.raises(MemoryError), import_mark.marked(settings.DATA_DIR):
         raise MemoryError
     edition = Edition.current()
     keeper.work(daily=False)

@@ -5,8 +5,9 @@ could see row 8, take it for the newest, and never get row 7. With the lock the 
 between the look at the fence and the insert nobody else writes. Readers are not held up.
 """
 
+import json
 import select
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from typing import Any
 
@@ -58,6 +59,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self.pool.drain()
             connection = super().get_new_connection(conn_params)
         return connection
+
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, unless: str = "") -> int:
+        """Insert the rows in their order, but for those whose value of the column `unless` is there already; returns
+        how many were inserted."""
+        # As one JSON, of which the server knows the types by the table: half the time of a statement a row.
+        names = ", ".join(columns)
+        source = f"json_populate_recordset(NULL::{table}, %s) WITH ORDINALITY ORDER BY ordinality"
+        sql = f"INSERT INTO {table} ({names}) SELECT {names} FROM {source}"  # noqa: S608
+        values = json.dumps([dict(zip(columns, row, strict=True)) for row in rows], default=str)
+        with self.cursor() as cursor:
+            cursor.execute(f"{sql} ON CONFLICT ({unless}) DO NOTHING" if unless else sql, [values])
+            return int(cursor.rowcount)
 
     def check(self) -> None:
         """Refuse a database of another program; raises DatabaseRefused."""

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from logs import importing
+from logs import import_lines, import_mark, importing
 from logs.importing import Counts
 from statuslog.progress import Progress
 
@@ -22,9 +22,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         counts, progress = Counts(), Progress(options["progress"])
         stopped = ""
-        with importing.marked(settings.DATA_DIR):
+        with import_mark.marked(settings.DATA_DIR):
             try:
-                for read in importing.bring_in(importing.lines_of(sys.stdin.buffer), counts, settings.DATA_DIR):
+                for read in importing.bring_in(import_lines.lines_of(sys.stdin.buffer), counts, settings.DATA_DIR):
                     share = min(read / options["size"], 1.0) if options["size"] else None
                     progress(share, f"{read / 2**20:,.1f} MiB: {counts}")
             except importing.NoRoom:
@@ -34,7 +34,7 @@ class Command(BaseCommand):
             except KeyboardInterrupt:
                 stopped = "interrupted"
             if counts.stored:  # however it has ended: vstorage follows
-                importing.begin_edition()
+                import_mark.begin_edition()
         progress.end()
         for rejection in counts.rejections:
             self.stderr.write(rejection)
