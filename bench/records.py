@@ -211,6 +211,7 @@ def _pages(system: System, middle: str) -> dict[str, float]:
     with (
         closing(http.client.HTTPConnection("127.0.0.1", system.ports["storage"], timeout=60)) as connection,
         closing(http.client.HTTPConnection("127.0.0.1", system.ports["admin"], timeout=60)) as admin,
+        closing(http.client.HTTPConnection("127.0.0.1", system.ports["service1"], timeout=60)) as door,
         closing(http.client.HTTPConnection("127.0.0.1", system.ports["storage"], timeout=60)) as follower,
     ):
         follower.request("GET", "/log?follow=1")
@@ -221,6 +222,9 @@ def _pages(system: System, middle: str) -> dict[str, float]:
 
         def look(page: str) -> Callable[[], None]:
             return lambda: _ask(admin, "GET", f"/admin/logs/logrecord/?p={page}", headers=signed_in)
+
+        def status_page() -> None:
+            _ask(door, "GET", "/?span=month")
 
         def post() -> None:
             _ask(connection, "POST", "/log", LINE.encode(), {"Content-Type": "text/plain"})
@@ -238,6 +242,7 @@ def _pages(system: System, middle: str) -> dict[str, float]:
             "JSON page": get(f"{middle}&format=json"),
             "admin, first": look("first"),
             "admin, last": look("last"),
+            "status page": status_page,
             "POST": post,
             "POST, followed": post_and_see,
         }

@@ -43,7 +43,7 @@ def test_records_are_measured_at_each_size(tmp_path: Path):
             "tail=100",
             "in the middle",
             "JSON page",
-            *("admin, first", "admin, last", "POST", "POST, followed"),
+            *("admin, first", "admin, last", "status page", "POST", "POST, followed"),
         }
     )
     for name in ("import", "both", "bare_rows", "read", "shell"):

@@ -1,5 +1,6 @@
 """`manage.py import_log`: bring a file into the log. vstorage is not storage's: `manage_all.sh import` does both."""
 
+import gc
 import sys
 from typing import Any
 
@@ -22,6 +23,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         counts, progress = Counts(), Progress(options["progress"])
         stopped = ""
+        gc.set_threshold(
+            100_000
+        )  # to look for cycles among what each line is made of, where there are none, costs a tenth
         with import_mark.marked(settings.DATA_DIR):
             try:
                 for read in importing.bring_in(import_lines.lines_of(sys.stdin.buffer), counts, settings.DATA_DIR):
