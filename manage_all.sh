@@ -288,7 +288,7 @@ cmd_import() {
         options+=(--size "$(stat --dereference --format %s -- "$file")")
     fi
     [[ ! -t 2 ]] || options+=(--progress)
-    [[ $MODE == docker ]] || manage storage migrate --verbosity 0 </dev/null # before the first start there is no log
+    need_log
     manage storage import_log "${options[@]}" || code=$?
     follow_log </dev/null
     return "$code"
@@ -327,7 +327,7 @@ cmd_restore() {
     take_file restore --yes
     [[ -n $GIVEN || -t 0 ]] || usage_error "restore asks first, and there is no terminal to ask on: say restore --yes"
     [[ -f $FILE && -r $FILE ]] || die "cannot read $FILE; nothing was restored"
-    [[ $MODE == docker ]] || manage storage migrate --verbosity 0 # before the first start there is no log to replace
+    need_log
     local answer=yes
     manage storage restore check <"$FILE"
     [[ -n $GIVEN ]] || read -r -p "Replace the log, in $LOG_PLACE, by $FILE? Type yes: " answer
@@ -354,6 +354,13 @@ take_file() {
         esac
     done
     [[ -n $FILE ]] || usage_error "$1 takes a FILE"
+}
+
+# need_log: before the first start there is none, and one that is not in use may be of an older version
+need_log() {
+    [[ $MODE == local ]] || return 0
+    need_venv requirements.txt
+    { is_running && local_readiness storage >/dev/null; } || manage storage migrate --verbosity 0 </dev/null
 }
 
 # follow_log: make vstorage the copy of the log, whose past has changed
@@ -390,7 +397,7 @@ cmd_prune() {
     done
     [[ -n $limit ]] || usage_error "prune takes --older-than, --keep-last or --max-bytes, and its value"
     [[ -z $asks || -t 0 ]] || usage_error "prune asks first, and there is no terminal to ask on: say prune --yes"
-    [[ $MODE == docker ]] || manage storage migrate --verbosity 0 # before the first start there is no log
+    need_log
     [[ ! -t 2 ]] || REST+=(--progress)
     manage storage prune "${REST[@]}"
     [[ -n $dry ]] || follow_log
@@ -414,7 +421,7 @@ cmd_test() {
     return "$code"
 }
 
-## bench [--seconds N] [--clients N,N...] [--systems NAME,NAME...] [--json FILE] | bench --memory N | bench --records N,N...
+## bench [--seconds N] [--clients N,N...] [--systems NAME,NAME...] [--json FILE] | bench --memory N | bench --records N,N... [--times N]
 ##   Measure this system beside a plain one and the bare hops, each with data of its own: bench/README.md. --memory
 ##   shows what N requests in a row do to the memory of each worker, --records what logs of N records cost.
 cmd_bench() {

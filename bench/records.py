@@ -22,7 +22,6 @@ from bench.floor import LINE
 from bench.systems import System
 from tests.processes import ROOT
 
-TIMES = 60  # each kind of request, the first third of them to warm up
 PART = 50_000  # rows that are made, and not measured, before each part of the bare insert
 A_SECOND = 3  # lines
 READINGS = 3  # of all
@@ -36,8 +35,8 @@ print(client.cookies.output(header="", attrs=[], sep=";"))
 """
 
 
-def measure(system: System, sizes: Iterable[int], folder: Path) -> Iterator[dict[str, Any]]:
-    """What is found at each size, the smallest first."""
+def measure(system: System, sizes: Iterable[int], times: int, folder: Path) -> Iterator[dict[str, Any]]:
+    """What is found at each size, the smallest first. `times`: of each kind of request, a third of them to warm up."""
     sizes = sorted(sizes)
     start = datetime.now(UTC) - timedelta(days=1, seconds=sizes[-1] // A_SECOND)
     has = 0
@@ -51,7 +50,7 @@ def measure(system: System, sizes: Iterable[int], folder: Path) -> Iterator[dict
         found["bare_rows_per_second"] = _bare_insert(system, folder, old_lines(start, 0, size), size)
         found |= _read(system, size)
         middle = start + timedelta(seconds=size // A_SECOND // 2)
-        pages = _pages(system, f"/log?since={middle:%FT%TZ}&limit=100")
+        pages = _pages(system, f"/log?since={middle:%FT%TZ}&limit=100", times)
         first = first or pages
         found["p50"] = pages
         found["times_the_first"] = {name: seconds / first[name] for name, seconds in pages.items()}
@@ -205,7 +204,7 @@ def _database(system: System) -> str:
     return str(system.data_dir / "storage" / "db.sqlite3")
 
 
-def _pages(system: System, middle: str) -> dict[str, float]:
+def _pages(system: System, middle: str, times: int) -> dict[str, float]:
     """Half of the requests of each kind took no longer than so many seconds."""
     signed_in = {"Cookie": _signed_in(system)}
     with (
@@ -246,13 +245,13 @@ def _pages(system: System, middle: str) -> dict[str, float]:
             "POST": post,
             "POST, followed": post_and_see,
         }
-        times: dict[str, list[float]] = {name: [] for name in kinds}
-        for _ in range(TIMES):  # in turn, so that what disturbs the machine disturbs all
+        taken: dict[str, list[float]] = {name: [] for name in kinds}
+        for _ in range(times):  # in turn, so that what disturbs the machine disturbs all
             for name, ask in kinds.items():
                 began = time.perf_counter()
                 ask()
-                times[name].append(time.perf_counter() - began)
-    return {name: median(taken[TIMES // 3 :]) for name, taken in times.items()}
+                taken[name].append(time.perf_counter() - began)
+    return {name: median(seconds[times // 3 :]) for name, seconds in taken.items()}
 
 
 def _signed_in(system: System) -> str:

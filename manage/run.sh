@@ -35,7 +35,7 @@ run_services() {
 
 run_stop() {
     local_settings
-    if [[ ! -e $RUN_DIR/lock ]] || flock --nonblock "$RUN_DIR/lock" true; then
+    if ! is_running; then
         echo "nothing runs on $DATA_DIR"
         return
     fi
@@ -43,6 +43,9 @@ run_stop() {
     stop_services
     echo "stopped"
 }
+
+# is_running: a run uses the folder, or what is left of one
+is_running() { [[ -e $RUN_DIR/lock ]] && ! flock --nonblock "$RUN_DIR/lock" true; }
 
 # claim_data: the folder and vstorage can be written, and no other run uses the folder. Each service inherits the lock (fd
 # 8), so that it is held for as long as one of their processes lives, whatever became of the pid files.

@@ -26,6 +26,11 @@ def text(name: str, default: str = "") -> str:
     return os.environ.get(name) or default
 
 
+def tell(name: str, value: str) -> None:
+    """Set the variable for what runs in this process."""
+    os.environ[name] = value
+
+
 def forget(name: str) -> None:
     """Take the variable away from what runs in this process."""
     os.environ.pop(name, None)

@@ -93,7 +93,7 @@ def as_text(event: dict[str, Any]) -> str:
 
 
 class Output(logging.Handler):
-    """Writes each event to standard error, which serve.sh makes the standard output of a service."""
+    """Writes each event to standard error, which serve.py makes the standard output of a service."""
 
     def __init__(self) -> None:
         super().__init__()

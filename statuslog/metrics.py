@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from statuslog import env
 
-# Made by serve.sh for one start of the service; without it (a command, a test, Django's own server) there is one
+# Made by serve.py for one start of the service; without it (a command, a test, Django's own server) there is one
 # process, which counts for itself. The library reads the same variable.
 FOLDER = env.text("PROMETHEUS_MULTIPROC_DIR")
 REGISTRY = CollectorRegistry()

@@ -31,7 +31,7 @@ def test_memory_shows_each_worker(tmp_path: Path):
 
 
 def test_records_are_measured_at_each_size(tmp_path: Path):
-    done = LocalSystem(tmp_path)("bench", "--records", "20,50", "--json", "result.json")
+    done = LocalSystem(tmp_path)("bench", "--records", "20,50", "--times", "3", "--json", "result.json")
     assert done.returncode == 0, done.stderr
     few, more = json.loads((tmp_path / "result.json").read_text())["records"]
     assert (few["records"], more["records"]) == (20, 50)

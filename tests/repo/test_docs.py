@@ -11,7 +11,7 @@ from tests.repo.tracked import python_files, shell_scripts
 # What the code reads and no user is to set.
 INTERNAL = {
     "STATIC_ROOT",  # where the build of storage's image has put the admin's static files
-    "PROMETHEUS_MULTIPROC_DIR",  # where the processes of a service count: serve.sh
+    "PROMETHEUS_MULTIPROC_DIR",  # where the processes of a service count: serve.py
     "STATUSLOG_RUN",  # how `run --stop` knows its own processes
     "STATUSLOG_REQUIRE_ALL",  # for CI: CONTRIBUTING.md
     "STATUSLOG_THOROUGH",  # likewise

@@ -25,6 +25,7 @@ MAY_USE_DJANGO = (
     "middleware.py",
     "rest.py",
     "schema.py",
+    "serve.py",
     "outbox",
     "sqlite",
 )

@@ -1,0 +1,70 @@
+"""Start one service: bring what it keeps up to date, then become gunicorn. serve.sh is who calls it.
+
+Django and what goes with it are imported here, once: that is most of what a start costs. `prepare` and the workers are
+forks of this process. What is the service's own is imported by each worker, as it may start threads.
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from multiprocessing import get_context
+from pathlib import Path
+
+from statuslog import env
+from statuslog.env import EnvError
+
+
+def main(service: str) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{service}.settings")
+    counters = _folder_of_counters(service)
+    try:
+        _import_packages()
+        # A setting or a file that it cannot work with ends here with one line, before anything listens.
+        prepare = get_context("fork").Process(target=_prepare, args=(service,))
+        prepare.start()
+        prepare.join()
+        if prepare.exitcode:
+            sys.exit(1)
+    except BaseException as error:
+        shutil.rmtree(counters, ignore_errors=True)
+        if isinstance(error, EnvError):
+            sys.exit(f"{service}: {error}")
+        raise
+    # Whatever a service says is its output; a command's output is its result, and what it logs goes beside it.
+    os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
+    sys.argv = ["gunicorn", "--config", str(Path(__file__).with_name("gunicorn_conf.py")), f"{service}.wsgi"]
+    from gunicorn.app import wsgiapp
+
+    wsgiapp.run()
+
+
+def _folder_of_counters(service: str) -> str:
+    """A folder for this start, in which the workers count (metrics.py); gunicorn's master, which this process becomes,
+    removes it. In memory: a file that is mapped from a full disk kills who writes to it."""
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+    folder = tempfile.mkdtemp(prefix=f"statuslog-{service}-{os.getpid()}.", dir=memory)
+    env.tell("PROMETHEUS_MULTIPROC_DIR", folder)
+    return folder
+
+
+def _import_packages() -> None:
+    """Raises EnvError, as the settings are among what is imported."""
+    import django
+
+    django.setup(set_prefix=False)
+    import statuslog.peer
+    import statuslog.rest  # noqa: F401
+
+
+def _prepare(service: str) -> None:
+    from django.core.management import execute_from_command_line
+
+    try:
+        execute_from_command_line(["manage.py", "prepare"])
+    except EnvError as error:
+        sys.exit(f"{service}: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
