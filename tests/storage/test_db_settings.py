@@ -1,6 +1,7 @@
 """SQLite's settings, read off a database that is a file: in memory they would not show."""
 
 import fcntl
+import gc
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -125,6 +126,7 @@ def test_a_writer_waits_a_little_for_the_lock(another: sqlite3.Connection):
 
 def test_migrate_sets_the_write_ahead_log(another: sqlite3.Connection):
     connection.close()
+    gc.collect()  # also the connections of threads that have ended
     another.execute("PRAGMA journal_mode=DELETE")
     assert pragma("journal_mode") == "delete"
     set_write_ahead_log(connection)
