@@ -35,6 +35,7 @@ WORDS = {
     "vstorage_locked": "somebody holds the lock on vstorage; lsof names it",
     "vstorage_rewritten": "vstorage is being written anew",
     "vstorage_behind": "vstorage lacks records of the log, which are about to be written",
+    "outbox_waiting": "an outbox has records that vstorage lacks",
     "migrations_pending": "the database is older than the code; ./manage_all.sh migrate",
     "database_unreachable": "the database cannot be read",
     "disk_low": "less than MIN_FREE_BYTES of disk is free: nothing more is taken",
@@ -243,4 +244,5 @@ def main() -> None:
     sys.exit(not found["ok"])
 
 
-main()
+if __name__ == "__main__":
+    main()

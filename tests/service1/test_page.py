@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
+from runpy import run_path
 from uuid import UUID
 
 import pytest
@@ -48,7 +49,7 @@ def test_a_size(count: int, text: str):
 
 
 def test_every_reason_that_the_code_names_is_a_sentence():
-    """Those that /readyz of a service can name, wherever they stand in the code."""
+    """Those that /readyz of a service can name, wherever they stand in the code: on the page and in the terminal."""
     sources = [ROOT / name for name in ("statuslog/vstorage.py", "statuslog/delivery.py", "storage/logs/readiness.py")]
     named = {
         name
@@ -57,6 +58,7 @@ def test_every_reason_that_the_code_names_is_a_sentence():
     }
     assert {"storage_unreachable", "vstorage_stale", "disk_low"} <= named
     assert named == words.REASONS.keys()
+    assert named == run_path(str(ROOT / "manage" / "status.py"))["WORDS"].keys()
     assert words.reason("of_another_version") == "Of another version."
 
 

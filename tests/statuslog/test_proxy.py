@@ -1,5 +1,7 @@
 """What a proxy is believed, and what the sub-path does to a request."""
 
+import re
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -124,3 +126,13 @@ def test_https_needs_somebody_to_believe(monkeypatch: pytest.MonkeyPatch):
         proxy.https()
     monkeypatch.setenv("TRUSTED_PROXIES", "127.0.0.1")
     assert proxy.https() is True
+
+
+def test_no_path_of_a_service_can_be_the_prefix():
+    """Each first part of a path that the three services know, whichever of their ports has it."""
+    own = set()
+    for paths in ("service1.urls", "service1.metrics_urls", "service2.urls", "storage.urls", "storage.admin_urls"):
+        patterns = import_module(paths).urlpatterns
+        own |= {re.split(r"[/<]", str(pattern.pattern))[0] for pattern in patterns}
+    assert {"status", "log", "admin"} <= own
+    assert own - {"", "favicon.ico"} <= proxy._OWN_PATHS
