@@ -14,7 +14,7 @@ from tests.processes import Services, running
 
 pytestmark = pytest.mark.live
 
-SCRAPES = 50
+SCRAPES = 100
 SECONDS = 60  # until a worker has been replaced and answers, on a busy machine too
 
 
@@ -102,19 +102,21 @@ def cpu_seconds(pids: set[int]) -> float:
 
 
 @pytest.mark.parametrize("name", ["service1", "service2", "storage"])
-def test_a_scrape_costs_less_than_5_ms_of_cpu(services: Services, name: str):
+def test_a_scrape_is_cheap(services: Services, name: str):
+    """Beside the least that a request costs. It takes 4 to 5 times that, which was 2.5 to 4.5 ms of CPU on the machines
+    seen so far; by the library's own collector it took 20 times."""
     status(services, 20)
     metrics(services, name)
+    rounds: dict[str, list[float]] = {"/metrics": [], "/healthz": []}
     with requests.Session() as session:
-        url = f"http://127.0.0.1:{services.ports[name]}/metrics"
-        rounds = []
         for _ in range(3):  # the best of them: others on the machine make each instruction dearer
-            before = cpu_seconds(workers(services, name))
-            for _ in range(SCRAPES):
-                assert session.get(url, timeout=SECONDS).status_code == 200
-            rounds.append((cpu_seconds(workers(services, name)) - before) / SCRAPES)
-    print(f"{name}: {min(rounds) * 1000:.2f} ms a scrape")
-    assert min(rounds) < 0.005
+            for path, costs in rounds.items():
+                before = cpu_seconds(workers(services, name))
+                for _ in range(SCRAPES):
+                    assert session.get(f"http://127.0.0.1:{services.ports[name]}{path}", timeout=SECONDS).ok
+                costs.append(cpu_seconds(workers(services, name)) - before)
+    print(f"{name}: {min(rounds['/metrics']) / SCRAPES * 1000:.2f} ms a scrape")
+    assert min(rounds["/metrics"]) < 10 * min(rounds["/healthz"])
 
 
 def test_the_public_port_has_them_when_it_is_to_have_them(services: Services):
