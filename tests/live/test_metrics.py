@@ -103,8 +103,8 @@ def cpu_seconds(pids: set[int]) -> float:
 
 @pytest.mark.parametrize("name", ["service1", "service2", "storage"])
 def test_a_scrape_is_cheap(services: Services, name: str):
-    """Beside the least that a request costs. It takes 4 to 5 times that, which was 2.5 to 4.5 ms of CPU on the machines
-    seen so far; by the library's own collector it took 20 times."""
+    """Beside the least that a request costs. It takes 4 to 5 times that, which was 2.5 to 4.7 ms of CPU on the machines
+    seen so far."""
     status(services, 20)
     metrics(services, name)
     rounds: dict[str, list[float]] = {"/metrics": [], "/healthz": []}
