@@ -16,11 +16,12 @@ import requests
 from statuslog.record import MICROSECOND, show_timestamp
 from tests.live.oracle import Load, load
 from tests.manage_all import LocalSystem
+from tests.thorough import times
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
 WRITERS = 8
-BACKUPS = 3
+BACKUPS = times(3, thorough=20)
 PRUNED = 10_000
 BATCH = 2000
 LONGEST_WAIT = 1.0
