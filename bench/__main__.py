@@ -62,6 +62,8 @@ def arguments() -> argparse.Namespace:
     options = parser.parse_args()
     if unknown := set(options.systems) - set(SYSTEMS):
         parser.error(f"--systems: {', '.join(unknown)} is none of {', '.join(SYSTEMS)}")
+    if options.times < 1:
+        parser.error(f"--times: must be 1 or more, not {options.times}")
     if not options.json.absolute().parent.is_dir() and options.json.parent != RESULTS:
         parser.error(f"--json: there is no folder {options.json.absolute().parent}")
     return options

@@ -52,6 +52,12 @@ def test_records_are_measured_at_each_size(tmp_path: Path):
     assert "50 records\n" in done.stdout
 
 
+def test_no_request_at_all(tmp_path: Path):
+    done = LocalSystem(tmp_path)("bench", "--records", "20", "--times", "0")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--times: must be 1 or more, not 0" in done.stderr
+
+
 def test_an_unknown_system(tmp_path: Path):
     done = LocalSystem(tmp_path)("bench", "--systems", "ours,theirs")
     assert (done.returncode, done.stdout) == (2, "")

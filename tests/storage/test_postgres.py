@@ -96,6 +96,12 @@ def test_rows_are_committed_in_their_order(another: psycopg.Connection):
     assert list(LogRecord.objects.order_by("row").values_list("row", flat=True)) == [first, row + 1]
 
 
+def test_nothing_to_insert_is_not_asked_of_the_server(django_assert_num_queries):
+    connection.ensure_connection()
+    with django_assert_num_queries(0):
+        assert engine.insert(writer.TABLE, writer.COLUMNS, []) == 0
+
+
 def test_the_turn_is_given_back_after_an_error(another: psycopg.Connection):
     with pytest.raises(ZeroDivisionError), transaction.atomic():
         _ = 1 / 0

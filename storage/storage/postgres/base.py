@@ -63,6 +63,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, unless: str = "") -> int:
         """Insert the rows in their order, but for those whose value of the column `unless` is there already; returns
         how many were inserted."""
+        if not rows:  # as in a POST that is repeated
+            return 0
         # As one JSON, of which the server knows the types by the table: half the time of a statement a row.
         names = ", ".join(columns)
         source = f"json_populate_recordset(NULL::{table}, %s) WITH ORDINALITY ORDER BY ordinality"
