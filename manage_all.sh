@@ -375,8 +375,8 @@ follow_log() {
 }
 
 ## prune [--docker | --local] (--older-than 90d | --keep-last N | --max-bytes 1G) [--dry-run] [--yes]
-##   Remove the oldest records from the log, while the system runs: those older than so many m(inutes), h, d or w; all
-##   but the last N; or so many that the others' lines have no more bytes than that (K, M, G). vstorage follows, and
+##   Remove the oldest records from the log, while the system runs: those older than a duration (90m, 1h30m, 90d, 8w);
+##   all but the last N; or so many that the others' lines have no more bytes than a size (500M, 1.5G). vstorage follows, and
 ##   the space is given back. --dry-run only says what would go. Asks first, unless --yes is given.
 cmd_prune() {
     take_mode "$@"

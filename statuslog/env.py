@@ -6,12 +6,17 @@ what to write instead, and so that a test can find all of them. It must not know
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
+from statuslog import quantities
+from statuslog.quantities import Share
+
 ROOT = Path(__file__).resolve().parent.parent
+Quantity = TypeVar("Quantity")
 
 
 class EnvError(Exception):
@@ -48,6 +53,27 @@ def integer(name: str, default: int, *, minimum: int = 0) -> int:
     if not (value.isascii() and value.isdigit()) or int(value) < minimum:
         raise EnvError(name, value, f"set it to a whole number, {minimum} or more")
     return int(value)
+
+
+def size(name: str, default: int, *, minimum: int = 0) -> int:
+    """In bytes, such as 1.5G."""
+    found = _quantity(name, str(default), quantities.size)
+    if found < minimum:
+        raise EnvError(name, text(name), f"set it to {quantities.SIZE}, {minimum} or more")
+    return found
+
+
+def size_or_share(name: str, default: int) -> int | Share:
+    """A size in bytes, or a share of a disk, such as 5%."""
+    return _quantity(name, str(default), quantities.size_or_share)
+
+
+def _quantity(name: str, default: str, read: Callable[[str], Quantity]) -> Quantity:
+    value = text(name, default)
+    try:
+        return read(value)
+    except ValueError as error:
+        raise EnvError(name, value, f"set it to {error}") from None
 
 
 def flag(name: str) -> bool:

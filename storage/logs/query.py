@@ -5,28 +5,22 @@ It must not know how the log is read (pages.py).
 
 import base64
 import binascii
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Literal, Self
 
 from django.http import QueryDict
 
 from logs.forms import FORMS
-from statuslog.record import EPOCH, FORBIDDEN, FORBIDDEN_CHARACTERS, MICROSECOND, RecordError, parse_timestamp
+from statuslog import moments
+from statuslog.record import EPOCH, FORBIDDEN, FORBIDDEN_CHARACTERS, MICROSECOND, RecordError
 
 FORMATS = tuple(FORMS)
 ORDERS = ("asc", "desc")
 LONGEST_LABEL = 255
 LONGEST_SEARCH = 255  # an address has room for it, also when each character takes twelve bytes there
 LARGEST_NUMBER = 10**12  # more than a log can have, and less than a database's integer can hold
-
-AGO = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-# `+` in a query means a blank, and hardly anybody writes %2B before the offset of a time.
-BLANK_OFFSET = re.compile(r"(T.*) (\d\d:?\d\d)", re.ASCII)
-BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,15 +79,6 @@ def _text(longest: int, shortest: int = 0) -> Callable[[str], str]:
     return read
 
 
-def _time(value: str) -> datetime:
-    if ago := AGO.fullmatch(value):
-        try:
-            return datetime.now(UTC) - timedelta(**{UNITS[ago[2]]: int(ago[1])})
-        except OverflowError:
-            return BEGINNING  # longer ago than Python can say: before all records
-    return parse_timestamp(BLANK_OFFSET.sub(r"\1+\2", value), "time")
-
-
 def _number(value: str) -> int:
     if not (value.isascii() and value.isdigit()) or int(value) > LARGEST_NUMBER:
         raise ValueError
@@ -120,19 +105,17 @@ class Parameter:
     schema: Mapping[str, Any]  # of the value, in JSON Schema
 
 
-TIME = "a time with its zone, such as 2025-09-26T16:45:06.123456Z, or so long ago, such as 15m, 2h or 7d"
 NUMBER = "a whole number, 0 or more"
 LABEL = f"a text of at most {LONGEST_LABEL} characters without control characters"
 TEXT_SCHEMA = {"type": "string", "pattern": f"^[^{FORBIDDEN_CHARACTERS}]*$"}
 LABEL_SCHEMA = {**TEXT_SCHEMA, "maxLength": LONGEST_LABEL}
-TIME_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "pattern": r"^\d{1,9}[smhd]$"}]}
 NUMBER_SCHEMA = {"type": "integer", "minimum": 0, "maximum": LARGEST_NUMBER}
 
 PARAMETERS = (
     Parameter("service", _text(LONGEST_LABEL), LABEL, "Records of this service only.", LABEL_SCHEMA),
     Parameter("instance", _text(LONGEST_LABEL), LABEL, "Records of this instance (host name) only.", LABEL_SCHEMA),
-    Parameter("since", _time, TIME, "Records of this time and later.", TIME_SCHEMA),
-    Parameter("until", _time, TIME, "Records before this time.", TIME_SCHEMA),
+    Parameter("since", moments.parse, moments.MOMENT, "Records of this time and later.", moments.SCHEMA),
+    Parameter("until", moments.parse, moments.MOMENT, "Records before this time.", moments.SCHEMA),
     Parameter(
         "contains",
         _text(LONGEST_SEARCH, shortest=1),
@@ -184,7 +167,7 @@ def parse(given: QueryDict) -> Query:
             other := next((other for other in others if other in values), None)
         ):
             raise RecordError(f"{name}: goes without {other}; leave one of the two out")
-    moving = any(AGO.fullmatch(given.get(name, "")) for name in ("since", "until"))
+    moving = any(moments.moves(given.get(name, "")) for name in ("since", "until"))
     return Query(**values, moving=moving)
 
 

@@ -12,6 +12,7 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from statuslog import health
+from statuslog.quantities import bytes_of
 
 
 def database() -> Iterator[str]:
@@ -40,9 +41,10 @@ def has_room() -> bool:
     if connection.vendor != "sqlite":
         return True
     try:
-        return shutil.disk_usage(settings.DATA_DIR).free >= settings.MIN_FREE_BYTES
+        disk = shutil.disk_usage(settings.DATA_DIR)
     except OSError:
         return False
+    return disk.free >= bytes_of(settings.MIN_FREE_BYTES, disk.total)
 
 
 def facts() -> dict[str, str]:

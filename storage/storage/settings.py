@@ -23,9 +23,9 @@ SECURE_HSTS_SECONDS = proxy.HSTS_SECONDS if proxy.https() else 0
 
 # Requests that come in on this port get the admin and never the API; all others the API and never the admin.
 ADMIN_PORT = env.integer("ADMIN_PORT", 8200, minimum=1)
-MAX_BODY_BYTES = env.integer("MAX_BODY_BYTES", 2**20, minimum=1)
+MAX_BODY_BYTES = env.size("MAX_BODY_BYTES", 2**20, minimum=1)
 # Kept free, so that reading, deleting and SQLite's own recovery still work when the disk has filled up.
-MIN_FREE_BYTES = env.integer("MIN_FREE_BYTES", 16 * 2**20)
+MIN_FREE_BYTES = env.size_or_share("MIN_FREE_BYTES", 16 * 2**20)
 # What the log is to keep, looked at once a day (logs/keeper.py).
 PRUNE = Limits.of_settings(env.text("PRUNE_OLDER_THAN"), env.text("PRUNE_KEEP_LAST"), env.text("PRUNE_MAX_BYTES"))
 

@@ -101,7 +101,7 @@ def test_a_setting_that_cannot_work(system: LocalSystem):
     done = system("run", "--detach", MAX_BODY_BYTES="much")
     assert done.returncode == 1
     assert "storage ended by itself" in done.stderr
-    assert "MAX_BODY_BYTES='much': set it to a whole number" in done.stderr
+    assert "MAX_BODY_BYTES='much': set it to a number of bytes" in done.stderr
     assert system.processes() == []
 
 

@@ -35,7 +35,13 @@ def start(folder: Path, name: str, **settings: str) -> subprocess.CompletedProce
             "/nowhere",
             "the file cannot be read: [Errno 2] No such file or directory: '/nowhere'",
         ),
-        ("storage", "MIN_FREE_BYTES", "1GB", "set it to a whole number, 0 or more"),
+        (
+            "storage",
+            "MIN_FREE_BYTES",
+            "101%",
+            "set it to a number of bytes, or of K, M, G or T (1024 bytes, 1024 K, …), such as 1048576, 500M or 1.5G; "
+            "or a share of the disk, such as 5%",
+        ),
     ],
 )
 def test_a_wrong_value(tmp_path: Path, name: str, setting: str, value: str, wanted: str):

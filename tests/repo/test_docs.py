@@ -17,7 +17,10 @@ INTERNAL = {
     "STATUSLOG_THOROUGH",  # likewise
     *("COMPOSE_PROJECT_NAME", "NO_COLOR", "PYTHONPATH", "TERM"),  # not ours
 }
-READERS = {"text", "choice", "content", "integer", "flag", "csv", "path", "url", "bind", "address"}
+READERS = {
+    *("text", "choice", "content", "integer", "size", "size_or_share"),
+    *("flag", "csv", "path", "url", "bind", "address"),
+}
 NAME = r"[A-Z][A-Z0-9_]+"
 
 

@@ -2,12 +2,15 @@
 
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
 from statuslog import env
 from statuslog.env import EnvError
+from statuslog.quantities import Share
+from tests.quantities import NO_SIZES, SIZES
 
 
 @pytest.fixture
@@ -57,6 +60,35 @@ def test_what_is_not_a_whole_number_is_refused(value, text: str):
 def test_an_integer_below_the_minimum_is_refused(value):
     value("0")
     refused(lambda: env.integer("THING", 7, minimum=1), "1 or more")
+
+
+@pytest.mark.parametrize(("text", "meant"), SIZES.items())
+def test_a_size(value, text: str, meant: int):
+    value(text)
+    assert env.size("THING", 7) == env.size_or_share("THING", 7) == meant
+
+
+@pytest.mark.parametrize("text", NO_SIZES[1:])
+def test_what_is_no_size_is_refused(value, text: str):
+    value(text)
+    refused(lambda: env.size("THING", 7), "set it to a number of bytes", "500M")
+
+
+def test_the_default_of_a_size(value):
+    assert env.size("THING", 7) == env.size_or_share("THING", 7) == 7
+
+
+def test_a_size_below_the_minimum_is_refused(value):
+    value("0K")
+    refused(lambda: env.size("THING", 7, minimum=1), "500M", "1 or more")
+
+
+def test_a_share(value):
+    value("5%")
+    assert env.size_or_share("THING", 7) == Share(Fraction(5))
+    refused(lambda: env.size("THING", 7), "a number of bytes")
+    value("101%")
+    refused(lambda: env.size_or_share("THING", 7), "such as 5%")
 
 
 def test_a_flag_is_0_or_1(value):

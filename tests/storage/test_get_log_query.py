@@ -12,12 +12,16 @@ from logs import pages
 from logs.models import LogRecord
 from logs.query import FORMATS, PARAMETERS, Place, parse
 from statuslog.record import RecordError
+from tests.quantities import DURATIONS
 from tests.storage.conftest import MOMENT
 from tests.storage.test_get_log import keep
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("storage.urls")]
 
-A_TIME = "a time with its zone, such as 2025-09-26T16:45:06.123456Z, or so long ago, such as 15m, 2h or 7d"
+A_TIME = (
+    "a time with its zone, such as 2025-09-26T16:45:06.123456Z; a day (UTC), such as 2025-09-26, today or yesterday; "
+    "or so long ago, such as 15m, 1h30m, 2d or 1w"
+)
 
 
 def numbers(client: Client, query: str) -> list[int]:
@@ -109,12 +113,21 @@ def test_the_text_is_the_same_however_its_pages_fall(
     assert numbers(client, f"order=desc&cursor={place}") == ordered[::-1][2:]
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("30s", 30), ("15m", 900), ("2h", 7200), ("7d", 604_800)])
-def test_a_time_can_be_so_long_ago(text: str, seconds: int):
+@pytest.mark.parametrize(("text", "meant"), DURATIONS.items())
+def test_a_time_can_be_so_long_ago(text: str, meant: timedelta):
     query = parse(QueryDict(f"since={text}"))
     assert query.since is not None
-    assert abs(datetime.now(UTC) - timedelta(seconds=seconds) - query.since) < timedelta(seconds=5)
+    assert abs(datetime.now(UTC) - meant - query.since) < timedelta(seconds=5)
     assert query.moving
+
+
+def test_a_time_can_be_a_day():
+    query = parse(QueryDict("since=2025-09-26&until=yesterday"))
+    assert query.since == MOMENT.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert query.until is not None
+    assert timedelta(days=1) <= datetime.now(UTC) - query.until < timedelta(days=2, seconds=5)
+    assert query.moving
+    assert not parse(QueryDict("since=2025-09-26")).moving
 
 
 def test_longer_ago_than_there_are_years_is_before_all_records(client: Client):
@@ -133,7 +146,8 @@ def test_the_offset_of_a_time_may_be_written_with_a_plain_plus(text: str):
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("since=yesterday", f"since: must be {A_TIME}"),
+        ("since=tomorrow", f"since: must be {A_TIME}"),
+        ("since=15M", f"since: must be {A_TIME}"),
         ("until=2025-09-26T16:45:06", f"until: must be {A_TIME}"),
         ("limit=-1", "limit: must be a whole number, 0 or more"),
         ("limit=ten", "limit: must be a whole number, 0 or more"),

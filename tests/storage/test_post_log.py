@@ -4,6 +4,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from uuid import UUID, uuid4
 
 import pytest
@@ -14,6 +15,7 @@ from rest_framework.exceptions import ParseError
 from logs import readiness
 from logs.models import LogRecord
 from logs.parsers import PARSERS, Lines
+from statuslog import quantities
 from statuslog.record import Record
 from tests.processes import ROOT
 from tests.storage.conftest import MOMENT
@@ -384,6 +386,15 @@ def test_too_little_free_disk_is_507(post, lines, settings: Settings):
     assert response.status_code == 507
     assert "MIN_FREE_BYTES" in response.text
     assert lines() == []
+    assert list(readiness.disk()) == ["disk_low"]
+
+
+@pytest.mark.sqlite
+def test_the_disk_that_is_kept_free_can_be_a_share(monkeypatch: pytest.MonkeyPatch, settings: Settings):
+    monkeypatch.setattr("logs.readiness.shutil.disk_usage", lambda path: SimpleNamespace(total=1000, free=50))
+    settings.MIN_FREE_BYTES = quantities.size_or_share("5%")
+    assert list(readiness.disk()) == []
+    settings.MIN_FREE_BYTES = quantities.size_or_share("5.1%")
     assert list(readiness.disk()) == ["disk_low"]
 
 

@@ -13,8 +13,10 @@ from pytest_django import Settings
 
 from logs import copies, import_mark, keeper, pruning
 from logs.limits import Limits
+from logs.management.commands.prune import Command
 from logs.models import Edition, LogRecord
 from statuslog.env import EnvError
+from tests.quantities import DURATIONS, SIZES
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.urls("storage.urls")]
 
@@ -144,8 +146,8 @@ def test_it_asks(five: None, monkeypatch: pytest.MonkeyPatch, answer: str, left:
         ["--keep-last", "some"],
         ["--older-than", "90"],
         ["--older-than", "999999999w"],
-        ["--max-bytes", "1.5G"],
-        ["--max-bytes", "1GB"],
+        ["--max-bytes", "1.5"],
+        ["--max-bytes", "5%"],
     ],
 )
 def test_nonsense(five: None, arguments: list[str]):
@@ -311,13 +313,43 @@ def test_settings(older_than: str, keep_last: str, max_bytes: str, limits: Limit
     assert Limits.of_settings(older_than, keep_last, max_bytes) == limits
 
 
+@pytest.mark.parametrize(("text", "meant"), DURATIONS.items())
+def test_an_age(text: str, meant: timedelta):
+    assert Limits.of_settings(text, "", "").older_than == meant
+    options = vars(Command().create_parser("manage.py", "prune").parse_args(["--older-than", text]))
+    assert options["older_than"] == meant
+
+
+@pytest.mark.parametrize(("text", "meant"), SIZES.items())
+def test_a_size(text: str, meant: int):
+    assert Limits.of_settings("", "", text).max_bytes == meant
+    options = vars(Command().create_parser("manage.py", "prune").parse_args(["--max-bytes", text]))
+    assert options["max_bytes"] == meant
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["--older-than", "1M"], "'1M': must be a duration: .* such as 90s, 15m"),
+        (["--max-bytes", "5%"], "'5%': must be a number of bytes"),
+        (["--keep-last", "1K"], "'1K': must be a whole number"),
+    ],
+)
+def test_a_wrong_limit_is_refused_with_the_form(five: None, arguments: list[str], wanted: str):
+    with pytest.raises(CommandError, match=wanted):
+        prune(*arguments, "--yes")
+    assert LogRecord.objects.count() == 5
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize(
     ("values", "name"),
     [
-        (("90", "", ""), "PRUNE_OLDER_THAN='90': set it to a number of minutes"),
+        (("90", "", ""), "PRUNE_OLDER_THAN='90': set it to a duration: .* such as 90s, 15m, 1h30m, 2d or 1w"),
+        (("1000000d", "", ""), "PRUNE_OLDER_THAN='1000000d': .* at most 365000d"),
         (("", "-1", ""), "PRUNE_KEEP_LAST='-1': set it to a whole number"),
-        (("", "", "1.5G"), "PRUNE_MAX_BYTES='1.5G': set it to a number of bytes"),
+        (("", "", "1.5"), "PRUNE_MAX_BYTES='1.5': set it to a number of bytes, .* such as 1048576, 500M or 1.5G"),
+        (("", "", "5%"), "PRUNE_MAX_BYTES='5%': set it to a number of bytes"),
     ],
 )
 def test_wrong_settings(values: tuple[str, str, str], name: str):

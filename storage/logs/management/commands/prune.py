@@ -9,6 +9,7 @@ from django.db import Error
 
 from logs import limits, pruning
 from logs.limits import Limits
+from statuslog import quantities
 from statuslog.progress import Progress
 from statuslog.record import show_timestamp
 
@@ -18,7 +19,7 @@ def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
         try:
             return read(text)
         except ValueError as error:
-            raise argparse.ArgumentTypeError(f"{text!r}: {error}") from None
+            raise argparse.ArgumentTypeError(f"{text!r}: must be {error}") from None
 
     return reader
 
@@ -28,9 +29,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
-        what.add_argument("--older-than", type=_argument(limits.duration), help="remove what is older, such as 90d")
+        what.add_argument("--older-than", type=_argument(limits.age), help="remove what is older, such as 90d")
         what.add_argument("--keep-last", type=_argument(limits.count), help="keep so many records")
-        what.add_argument("--max-bytes", type=_argument(limits.size), help="keep so many bytes of lines, such as 1G")
+        what.add_argument(
+            "--max-bytes", type=_argument(quantities.size), help="keep so many bytes of lines, such as 1G"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what would be removed")
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--progress", action="store_true", help="draw the bar although stderr is no terminal")
