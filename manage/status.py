@@ -183,7 +183,8 @@ def show(found: dict[str, Any], *, colour: bool) -> None:
             print(f"{'outbox':<10}{name}: {painted(', '.join(counts), YELLOW) if counts else 'empty'}")
     for measured in [one["measured"] for one in found["services"].values() if one["measured"]][:1]:
         free, total, up = (measured.get(key) for key in ("disk_free_bytes", "disk_total_bytes", "host_uptime_seconds"))
-        print(f"{'host':<10}up {lasting(up)}, {size(free)} of {size(total)} disk free")
+        disk = f"{size(free)} of {size(total)} disk free" if total else "free disk unknown"
+        print(f"{'host':<10}up {lasting(up)}, {disk}")
     log, vstorage, stores = found["log"], found["vstorage"], found["stores"]
     if log:
         print(f"{'log':<10}about {log['records_about']:,} records, its database {size(log['database_bytes'])}")

@@ -80,8 +80,9 @@ def host() -> Iterator[Metric]:
     free = GaugeMetricFamily("statuslog_disk_free_bytes", "What may still be written on the disk", labels=["disk"])
     total = GaugeMetricFamily("statuslog_disk_total_bytes", "The size of the disk", labels=["disk"])
     for disk, place in (("root", probe.DISK), ("data", settings.DATA_DIR)):
-        for family, figure in zip((free, total), probe.disk_bytes(place), strict=True):
-            family.add_metric([disk], figure)
+        if found := probe.disk_bytes(place):
+            free.add_metric([disk], found[0])
+            total.add_metric([disk], found[1])
     yield from (free, total)
 
 

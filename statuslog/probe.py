@@ -14,6 +14,7 @@ from statuslog.record import Measurement
 
 PROC = Path("/proc")
 DISK = Path("/")
+ROUNDING = 0.02  # seconds: the kernel cuts both figures to hundredths
 
 T = TypeVar("T")
 
@@ -21,11 +22,10 @@ T = TypeVar("T")
 def measure(proc: Path = PROC, disk: Path = DISK) -> Measurement:
     """The values of this moment; None for each that cannot be had."""
     host = _or_none(lambda: host_uptime_seconds(proc))
-    started = _or_none(lambda: first_process_started(proc))
     free, total = _or_none(lambda: disk_bytes(disk)) or (None, None)
     return Measurement(
         host_uptime_seconds=host,
-        container_uptime_seconds=None if host is None or started is None else max(0.0, round(host - started, 2)),
+        container_uptime_seconds=None if host is None else _or_none(lambda: container_uptime_seconds(proc, host)),
         disk_free_bytes=free,
         disk_total_bytes=total,
     )
@@ -36,6 +36,23 @@ def host_uptime_seconds(proc: Path = PROC) -> float:
     return float((proc / "uptime").read_text().split()[0])
 
 
+def container_uptime_seconds(proc: Path, uptime: float) -> float:
+    """Seconds since the container's first process started, where `/proc/uptime` says `uptime`.
+
+    In an LXC container, or where lxcfs is mounted, `/proc/uptime` is the container's own already. It is then a mount of
+    its own, or younger than PID 1, whose start the kernel counts from the host's.
+    """
+    started = first_process_started(proc)
+    if uptime < started - ROUNDING or _is_mounted(proc / "uptime"):
+        return uptime
+    return max(0.0, round(uptime - started, 2))
+
+
+@cache  # a mount over a file of /proc is made before the container's first process
+def _is_mounted(file: Path) -> bool:
+    return file.stat().st_dev != file.parent.stat().st_dev
+
+
 @cache  # we do not outlive our PID 1
 def first_process_started(proc: Path = PROC) -> float:
     """Seconds from the kernel's start to PID 1's (field 22 of proc_pid_stat(5), in clock ticks)."""
@@ -44,9 +61,14 @@ def first_process_started(proc: Path = PROC) -> float:
     return int(after_name[22 - 3]) / os.sysconf("SC_CLK_TCK")
 
 
-def disk_bytes(disk: Path = DISK) -> tuple[int, int]:
-    """Bytes of the filesystem at `disk`: what an ordinary user may still write, and all there are."""
+def disk_bytes(disk: Path = DISK) -> tuple[int, int] | None:
+    """Bytes of the file system at `disk`: what an ordinary user may still write, and all there are.
+
+    None where the file system does not count its blocks (ramfs, proc, some overlays). Raises OSError.
+    """
     figures = os.statvfs(disk)
+    if not figures.f_blocks:
+        return None
     return figures.f_bavail * figures.f_frsize, figures.f_blocks * figures.f_frsize
 
 

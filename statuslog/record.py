@@ -177,13 +177,14 @@ class LineStyle:
     def format(self, timestamp: datetime, measurement: Measurement) -> str:
         """The record's line: UTC time, uptime in hours, free disk in MiB; raises RecordError.
 
-        The format has no place for a value that could not be measured, and a false one would be worse.
+        The line has no place for an unknown value, and a false one would be worse: without the uptime or the free disk
+        there is no line, so the service keeps no record and /status answers 503.
         """
         seconds = measurement.host_uptime_seconds if self.uptime == "host" else measurement.container_uptime_seconds
         if seconds is None:
             raise RecordError(f"the {self.uptime}'s uptime cannot be measured: is /proc readable?")
         if measurement.disk_free_bytes is None:
-            raise RecordError("the free disk of / cannot be measured")
+            raise RecordError("the free disk of / cannot be measured: what does `df /` say?")
         # Cut, not rounded, so that a moment never shows before it has come.
         shown = timestamp.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=self.timestamp)
         return (

@@ -1,6 +1,5 @@
 """What keeps storage from its work, as the names of /readyz."""
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from functools import cache
@@ -11,7 +10,7 @@ from django.db import Error, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
-from statuslog import health
+from statuslog import health, probe
 from statuslog.quantities import bytes_of
 
 
@@ -37,14 +36,17 @@ def disk() -> Iterator[str]:
 
 
 def has_room() -> bool:
-    """The data's disk has MIN_FREE_BYTES free, or more. PostgreSQL's disk is not ours to see: it refuses by itself."""
+    """The data's disk has MIN_FREE_BYTES free, or more, or does not say how much it has free.
+
+    PostgreSQL's disk is not ours to see: it refuses by itself.
+    """
     if connection.vendor != "sqlite":
         return True
     try:
-        disk = shutil.disk_usage(settings.DATA_DIR)
+        found = probe.disk_bytes(settings.DATA_DIR)
     except OSError:
         return False
-    return disk.free >= bytes_of(settings.MIN_FREE_BYTES, disk.total)
+    return found is None or found[0] >= bytes_of(settings.MIN_FREE_BYTES, found[1])
 
 
 def facts() -> dict[str, str]:

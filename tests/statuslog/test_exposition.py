@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.parser import text_string_to_metric_families
+from pytest_django import Settings
 
 from statuslog import VERSION, exposition
 from statuslog.delivery import Delivery
@@ -55,6 +56,13 @@ def test_what_was_counted_and_what_is_so_now_are_in_it():
     assert 0 < found["statuslog_disk_free_bytes disk=data"] < found["statuslog_disk_total_bytes disk=data"]
     assert any(f"version={VERSION}" in name for name in found if name.startswith("statuslog_build_info"))
     assert "statuslog_batch_size_count" in found
+
+
+def test_a_disk_that_does_not_say_what_is_free_is_left_out(settings: Settings):
+    settings.DATA_DIR = Path("/proc")
+    found = values()
+    assert "statuslog_disk_free_bytes disk=root" in found
+    assert not any("disk=data" in name for name in found)
 
 
 def test_a_state_that_fails_takes_nothing_else_with_it(caplog: pytest.LogCaptureFixture):

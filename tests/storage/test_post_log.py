@@ -4,7 +4,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -391,11 +391,19 @@ def test_too_little_free_disk_is_507(post, lines, settings: Settings):
 
 @pytest.mark.sqlite
 def test_the_disk_that_is_kept_free_can_be_a_share(monkeypatch: pytest.MonkeyPatch, settings: Settings):
-    monkeypatch.setattr("logs.readiness.shutil.disk_usage", lambda path: SimpleNamespace(total=1000, free=50))
+    monkeypatch.setattr("statuslog.probe.disk_bytes", lambda path: (50, 1000))
     settings.MIN_FREE_BYTES = quantities.size_or_share("5%")
     assert list(readiness.disk()) == []
     settings.MIN_FREE_BYTES = quantities.size_or_share("5.1%")
     assert list(readiness.disk()) == ["disk_low"]
+
+
+@pytest.mark.sqlite
+def test_a_disk_that_does_not_say_what_is_free_is_not_full(post, lines, settings: Settings):
+    settings.DATA_DIR = Path("/proc")  # as ramfs and some overlays, it counts no blocks
+    assert post("a").status_code == 201
+    assert lines() == ["a"]
+    assert list(readiness.disk()) == []
 
 
 def test_the_event_of_a_batch_names_the_requests_whose_records_it_brings(
