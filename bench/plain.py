@@ -16,13 +16,13 @@ from urllib3.exceptions import HTTPError
 from statuslog import batching, peer
 
 
-def one_by_one(self: batching.Batcher[Any, Any], item: Any) -> Any:
+def one_by_one(self: batching.Batcher[Any, Any, Any], item: Any) -> Any:
     """Instead of `Batcher.__call__`: each call is a batch of its own."""
-    call: batching.Call[Any, Any] = batching.Call(item)
-    self._work(lambda: [call])
-    if isinstance(call.outcome, Exception):
-        raise call.outcome
-    return call.outcome
+    with self._enter() as held:
+        (outcome,) = self._work([item], held)
+    if isinstance(outcome, Exception):
+        raise outcome
+    return self._then([item], [outcome])[0] if self._then else outcome
 
 
 class SessionPeer(peer.Peer):

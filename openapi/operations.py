@@ -16,6 +16,7 @@ from logs import overview
 from logs.query import PARAMETERS, Parameter
 from openapi.parts import LINE, NDJSON, Answers, answer, array, errors, ref, response_header
 from statuslog import exposition, health, schema
+from statuslog.recorder import LARGEST_BATCH
 
 FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
 NO_FORMAT = errors(_400="An unknown `format`.", _406="`Accept` allows neither text nor JSON.")
@@ -56,11 +57,21 @@ extend_schema_view(
     get=extend_schema(
         operation_id="status",
         summary="Make a record of service2, keep it, and show it",
+        description="With `count` so many records, which are kept together. service1 asks so for the requests that it "
+        "has recorded together.",
         tags=["status"],
-        parameters=[FORMAT, delivery(200)],
+        parameters=[
+            FORMAT,
+            OpenApiParameter(
+                "count",
+                {"type": "integer", "minimum": 1, "maximum": LARGEST_BATCH, "default": 1},
+                description="How many records.",
+            ),
+            delivery(200),
+        ],
         responses={
-            **answer(200, "The record.", **STATUS),
-            **NO_FORMAT,
+            **answer(200, "The record, or all of them.", text=ref("KeptLines"), json=ref("Kept")),
+            **errors(_400="An unknown `format`, or a wrong `count`.", _406="`Accept` allows neither text nor JSON."),
             **NO_TOKEN,
             **MAY_NOT_WRITE,
             **errors(_503=NOT_KEPT),

@@ -10,6 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
 from logs import overview
 from statuslog.record import FIELDS, FORBIDDEN_CHARACTERS, LINE_PATTERN, MAX_LINE_LENGTH, MEASURED, REQUIRED, Record
+from statuslog.recorder import LARGEST_BATCH
 from statuslog.rest import JSON, PROBLEM
 
 TEXT = "text/plain"
@@ -98,6 +99,10 @@ SCHEMAS: dict[str, Schema] = {
             "errors": array(_object({"service": _SENTENCE, "reason": _SENTENCE}), maxItems=1),
         }
     ),
+    "Kept": _object(
+        {"records": array(ref("Record"), minItems=1, maxItems=LARGEST_BATCH), "errors": array({}, maxItems=0)}
+    ),
+    "KeptLines": {"type": "string", "pattern": f"^({_STATUS_LINE}\\n)+$"},
     "StatusLines": {"type": "string", "pattern": f"^({_STATUS_LINE}\\n){{1,2}}$"},
     "Page": _object(
         {

@@ -7,15 +7,17 @@ that come together are kept together. What a store could not take is brought the
 import logging
 import socket
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
+from itertools import islice
+from typing import Any, Protocol
 
 from prometheus_client import Counter
 
 from statuslog import probe, record, tracing
-from statuslog.batching import Batcher, Call, NotDone
+from statuslog.batching import Batcher, NotDone
 from statuslog.metrics import REGISTRY
 from statuslog.missed import Missed
 from statuslog.record import EPOCH, MICROSECOND, LineStyle, Measurement, Record, RecordError
@@ -34,6 +36,7 @@ CATCH_UP_RECORDS = 100
 # up in, on a machine that is busy.
 TURN_TIMEOUT = 1.4
 MAX_WAITING = 1000
+LARGEST_BATCH = 1000  # records: storage takes as many within STORE_TIMEOUT, and in one body
 
 KEPT = Counter(
     "statuslog_records",
@@ -72,11 +75,25 @@ class Kept:
     record: Record
     storage: str  # "stored" or "queued"
     vstorage: str  # "written" or "failed"
+    companion: Any = None  # what `Recorder.then` has found for it
 
     @property
     def delivery(self) -> str:
         """The value of the header `Record-Delivery`."""
         return f"storage={self.storage}, vstorage={self.vstorage}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What one request wants: so many records. It has begun at that time of the monotonic clock."""
+
+    count: int
+    begun: float
+    request_ids: Sequence[str]  # its own, and those of the requests that it asks for
+
+
+# Gets the number of records that were kept together, and when the oldest of their requests has begun.
+Then = Callable[[int, float], Sequence[Any]]
 
 
 class Recorder:
@@ -106,41 +123,56 @@ class Recorder:
         self.vstorage_down = False  # likewise: what the file lacks is left to the delivery
         self.on_trouble: Callable[[], None] = lambda: None  # wakes the delivery
         self.now = now
+        # Finds a companion for each record of a batch: once for all of them, when the next batch may begin.
+        self.then: Then | None = None
         self._newest = EPOCH
-        self._batcher: Batcher[str, Kept] = Batcher(self._work, most=MAX_WAITING, patience=TURN_TIMEOUT)
+        self._batcher: Batcher[_Wanted, LockedFile | None, Sequence[Kept]] = Batcher(
+            self._locked,
+            self._keep,
+            then=self._find_companions,
+            most=MAX_WAITING,
+            patience=TURN_TIMEOUT,
+            size=lambda wanted: wanted.count,
+            largest=LARGEST_BATCH,
+        )
 
     def keep(self) -> Kept:
         """Make a record of this moment and keep it in both stores; raises NotKept."""
+        return self.keep_together(1)[0]
+
+    def keep_together(self, count: int) -> Sequence[Kept]:
+        """The same with so many records, 1 to LARGEST_BATCH: all or none of them are kept."""
         trace = tracing.current()
+        request_ids = (trace.request_id, *trace.batch) if trace else ()
         try:
-            return self._batcher(trace.request_id if trace else "")
+            return self._batcher(_Wanted(count, time.monotonic(), request_ids))
         except (NotDone, NotKept) as error:
-            NOT_KEPT.inc()
+            NOT_KEPT.inc(count)
             raise NotKept(str(error)) from error
 
-    def _work(self, take: Callable[[], Sequence[Call[str, Kept]]]) -> None:
-        try:
-            with self.vstorage.locked(LOCK_TIMEOUT) as file:
-                self._keep(take(), file)
-                return
-        except VstorageError as error:
-            if error.reason == "vstorage_locked":
-                raise NotKept(str(error)) from error
-            log.warning("%s", error)
-        # Without the file there is no lock; the log has the records, and the file gets them later from there.
-        calls = take()
-        self._keep(calls, None)
+    @contextmanager
+    def _locked(self) -> Iterator[LockedFile | None]:
+        """The file with its lock held; None where it cannot be opened. Raises NotKept."""
+        with ExitStack() as stack:
+            try:
+                file = stack.enter_context(self.vstorage.locked(LOCK_TIMEOUT))
+            except VstorageError as error:
+                if error.reason == "vstorage_locked":
+                    raise NotKept(str(error)) from error
+                log.warning("%s", error)
+                # Without the file there is no lock; the log has the records, and the file gets them later from there.
+                file = None
+            yield file
 
-    def _keep(self, calls: Sequence[Call[str, Kept]], file: LockedFile | None) -> None:
-        if not calls:
-            return
+    def _keep(self, requests: Sequence[_Wanted], file: LockedFile | None) -> list[Sequence[Kept] | Exception]:
+        count = sum(wanted.count for wanted in requests)
         if file and file.behind and not self.vstorage_down:
             self.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
         writable = file is not None and file.behind is None
-        times = file.begin(self.now(), len(calls)) if file else self._times(len(calls))
+        times = file.begin(self.now(), count) if file else self._times(count)
         measurement = probe.measure()  # once: what came together shows the same moment
         records = [self._make(measurement, time) for time in times]
-        tracing.note_batch(call.item for call in calls)
+        tracing.note_batch(name for wanted in requests for name in wanted.request_ids)
         storage = self._store(records, file)
         vstorage = self._append(records, file) if file and writable else "failed"
         if vstorage == "failed":
@@ -148,9 +180,15 @@ class Recorder:
             self._note_missed(times[0])
         if storage == "queued" or vstorage == "failed":
             self.on_trouble()
-        KEPT.labels(storage, vstorage).inc(len(calls))
-        for call, made in zip(calls, records, strict=True):
-            call.outcome = Kept(made, storage, vstorage)
+        KEPT.labels(storage, vstorage).inc(count)
+        kept = iter([Kept(made, storage, vstorage) for made in records])
+        return [list(islice(kept, wanted.count)) for wanted in requests]
+
+    def _find_companions(self, requests: Sequence[_Wanted], kept: Sequence[Sequence[Kept]]) -> Sequence[Sequence[Kept]]:
+        if self.then is None:
+            return kept
+        found = iter(self.then(sum(map(len, kept)), min(wanted.begun for wanted in requests)))
+        return [[replace(one, companion=next(found)) for one in some] for some in kept]
 
     def _note_missed(self, since: datetime) -> None:
         try:

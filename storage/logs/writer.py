@@ -1,6 +1,7 @@
 """The one place that adds to the log: posts that come together are committed together."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +14,7 @@ from logs.following import feed
 from logs.models import Fence, LogRecord
 from logs.serializers import record_of
 from logs.turns import turns
-from statuslog.batching import Batcher, Call, NotDone
+from statuslog.batching import Batcher, NotDone
 from statuslog.database import Trouble, engine
 from statuslog.metrics import REGISTRY
 from statuslog.record import FIELDS, Record, show_timestamp
@@ -94,41 +95,45 @@ def store(post: Post) -> int:
     return stored
 
 
-def _write(take: Callable[[], Sequence[Call[Post, int]]]) -> None:
-    """One transaction for all posts that wait; each fails or succeeds alone, and hears of it after the commit."""
-    outcomes: list[tuple[Call[Post, int], int | Exception]] = []
+@contextmanager
+def _transaction() -> Iterator[None]:
+    """One transaction; its posts hear of it after the commit. Raises Busy, Full, Away."""
     try:
         with (
             turns.commit(),
             engine.transaction_timeout(TRANSACTION_TIMEOUT),
             transaction.atomic(durable=True),
         ):
-            calls = take()
-            known = _known([call.item for call in calls])
-            fence = _fence()
-            received_at = datetime.now(UTC)
-            new_records: list[Record] = []
-            for call in calls:
-                try:
-                    fence = _check_fence(call.item, fence)
-                    new = _new_records(call.item, known)
-                except (Conflict, Fenced) as error:
-                    outcomes.append((call, error))
-                else:
-                    known.update((record.id, record) for record in new)
-                    new_records += new
-                    outcomes.append((call, len(new)))
-            engine.insert(TABLE, COLUMNS, rows_of(new_records, received_at))
+            yield
     except Error as error:
         if trouble := engine.trouble(error):
             raise TROUBLE[trouble](str(error)) from error
         raise
-    for call, outcome in outcomes:
-        call.outcome = outcome
     feed.grown()
 
 
-_batcher: Batcher[Post, int] = Batcher(_write, most=MAX_WAITING, patience=TURN_TIMEOUT)
+def _write(posts: Sequence[Post], _: None) -> list[int | Exception]:
+    """How many records of each post are new, and now inserted; each post fails or succeeds alone."""
+    outcomes: list[int | Exception] = []
+    known = _known(posts)
+    fence = _fence()
+    received_at = datetime.now(UTC)
+    new_records: list[Record] = []
+    for post in posts:
+        try:
+            fence = _check_fence(post, fence)
+            new = _new_records(post, known)
+        except (Conflict, Fenced) as error:
+            outcomes.append(error)
+        else:
+            known.update((record.id, record) for record in new)
+            new_records += new
+            outcomes.append(len(new))
+    engine.insert(TABLE, COLUMNS, rows_of(new_records, received_at))
+    return outcomes
+
+
+_batcher: Batcher[Post, None, int] = Batcher(_transaction, _write, most=MAX_WAITING, patience=TURN_TIMEOUT)
 
 
 def _known(posts: Sequence[Post]) -> dict[UUID, Record]:

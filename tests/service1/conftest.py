@@ -30,5 +30,6 @@ def vstorage(tmp_path: Path) -> Path:
 def own(monkeypatch: pytest.MonkeyPatch, storage: StorageInMemory, outbox: OutboxInMemory, vstorage: Path) -> Recorder:
     """What keeps the records of the views: vstorage is a real file, the other two are in memory."""
     own = recorder_on(vstorage, storage, outbox, "service1")
+    own.then = views.companions
     monkeypatch.setattr(views, "own", own)
     return own

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -9,7 +10,8 @@ from uuid import UUID
 import pytest
 
 from service1.service2_client import Service2Client, Service2Error
-from statuslog.record import Record
+from statuslog import tracing
+from statuslog.record import MAX_LINE_LENGTH, Record
 from tests.processes import free_ports
 from tests.wrong_peer import (
     RUBBISH,
@@ -41,14 +43,42 @@ def service2() -> Iterator[WrongPeer]:
 def failure(service2: WrongPeer, behaviour: Behaviour) -> Service2Error:
     service2.behaviour = behaviour
     with pytest.raises(Service2Error) as error:
-        Service2Client(service2.url).status(0.4)
+        Service2Client(service2.url).records(1, 0.4)
     return error.value
 
 
 def test_the_record_is_asked_for_as_json(service2: WrongPeer):
-    assert Service2Client(service2.url).status(1) == RECORD
+    assert Service2Client(service2.url).records(1, 1) == [RECORD]
     assert service2.requests[0].startswith(b"GET /status HTTP/1.1\r\n")
     assert b"\r\nAccept: application/json" in service2.requests[0]
+
+
+def test_several_are_asked_for_at_once(service2: WrongPeer):
+    records = [replace(RECORD, id=UUID(int=number)) for number in range(3)]
+    service2.behaviour = answering_json(200, {"records": [record.to_json() for record in records], "errors": []})
+    assert Service2Client(service2.url).records(3, 1) == records
+    assert [request.split(b" HTTP")[0] for request in service2.requests] == [b"GET /status?count=3"]
+
+
+def test_a_record_that_comes_twice_is_one(service2: WrongPeer):
+    service2.behaviour = answering_json(200, {"records": ANSWER["records"] * 2, "errors": []})
+    assert Service2Client(service2.url).records(2, 1) == [RECORD]
+
+
+def test_long_records_of_many_requests_are_read(service2: WrongPeer):
+    records = [replace(RECORD, id=UUID(int=number), line="x" * MAX_LINE_LENGTH) for number in range(100)]
+    service2.behaviour = answering_json(200, {"records": [record.to_json() for record in records]})
+    assert Service2Client(service2.url).records(100, 2) == records
+
+
+def test_the_requests_that_it_asks_for_are_named(service2: WrongPeer):
+    tracing.begin("leader")
+    tracing.note_batch(["leader", "other"])
+    try:
+        Service2Client(service2.url).records(1, 1)
+    finally:
+        tracing.end()
+    assert b"\r\nBatch-Request-IDs: other\r\n" in service2.requests[0]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +121,7 @@ def test_a_wrong_answer_has_not_timed_out_and_says_what_it_was(service2: WrongPe
 
 def test_nobody_there():
     with pytest.raises(Service2Error, match="connection refused"):
-        Service2Client(f"http://127.0.0.1:{free_ports(1)[0]}").status(1)
+        Service2Client(f"http://127.0.0.1:{free_ports(1)[0]}").records(1, 1)
 
 
 @pytest.mark.parametrize("reason", ["two\nlines", "\x1b[31m", "\u202e", "\ud800", "x" * 10_000])

@@ -4,10 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import pytest
 
-from statuslog.batching import Batcher, Call, NotDone
+from statuslog.batching import Batcher, NotDone
 
 
 @pytest.fixture
@@ -23,12 +25,14 @@ class Doubler:
         self.batches: list[list[int]] = []
         self.before: Callable[[], None] = lambda: None
 
-    def __call__(self, take: Callable[[], Sequence[Call[int, int]]]) -> None:
-        calls = take()
-        self.batches.append([call.item for call in calls])
+    def __call__(self, items: Sequence[int], held: None) -> list[int | Exception]:
+        self.batches.append(list(items))
         self.before()
-        for call in calls:
-            call.outcome = ValueError("negative") if call.item < 0 else call.item * 2
+        return [ValueError("negative") if item < 0 else item * 2 for item in items]
+
+
+def doubling(work: Doubler, *, most: int = 10, patience: float = 5, **options: Any) -> Batcher[int, None, int]:
+    return Batcher(nullcontext, work, most=most, patience=patience, **options)
 
 
 class Gate:
@@ -43,7 +47,7 @@ class Gate:
         assert self.opened.wait(10)
 
 
-def held(pool: ThreadPoolExecutor, batcher: Batcher[int, int], work: Doubler, *items: int) -> tuple[Gate, list]:
+def held(pool: ThreadPoolExecutor, batcher: Batcher[int, None, int], work: Doubler, *items: int) -> tuple[Gate, list]:
     """The first item is worked on and held, the others wait."""
     gate = work.before = Gate()
     calls: list[Future[int]] = [pool.submit(batcher, items[0])]
@@ -58,26 +62,26 @@ def held(pool: ThreadPoolExecutor, batcher: Batcher[int, int], work: Doubler, *i
 
 def test_a_lone_call_is_a_batch_of_one():
     work = Doubler()
-    assert Batcher(work, most=10, patience=1)(21) == 42
+    assert doubling(work)(21) == 42
     assert work.batches == [[21]]
 
 
 def test_those_that_come_meanwhile_are_one_batch(pool: ThreadPoolExecutor):
     work = Doubler()
-    gate, calls = held(pool, Batcher(work, most=10, patience=5), work, 0, 1, 2, 3)
+    gate, calls = held(pool, doubling(work), work, 0, 1, 2, 3)
     gate.opened.set()
     assert sorted(call.result(5) for call in calls) == [0, 2, 4, 6]
     assert [sorted(batch) for batch in work.batches] == [[0], [1, 2, 3]]
 
 
 def test_many_threads_each_get_their_own(pool: ThreadPoolExecutor):
-    batcher = Batcher(Doubler(), most=1000, patience=5)
+    batcher = doubling(Doubler(), most=1000)
     assert list(pool.map(batcher, range(2000))) == [2 * number for number in range(2000)]
 
 
 def test_one_that_fails_does_not_spoil_the_others(pool: ThreadPoolExecutor):
     work = Doubler()
-    gate, calls = held(pool, Batcher(work, most=10, patience=5), work, 0, -1, 2)
+    gate, calls = held(pool, doubling(work), work, 0, -1, 2)
     gate.opened.set()
     assert isinstance(calls[1].exception(5), ValueError)
     assert calls[2].result(5) == 4
@@ -85,7 +89,7 @@ def test_one_that_fails_does_not_spoil_the_others(pool: ThreadPoolExecutor):
 
 def test_an_error_of_the_work_reaches_all_of_the_batch(pool: ThreadPoolExecutor):
     work = Doubler()
-    batcher = Batcher(work, most=10, patience=5)
+    batcher = doubling(work)
     gate, calls = held(pool, batcher, work, 0, 1, 2)
 
     def broken() -> None:
@@ -102,7 +106,7 @@ def test_an_error_of_the_work_reaches_all_of_the_batch(pool: ThreadPoolExecutor)
 
 def test_a_leader_that_dies_strands_nobody(pool: ThreadPoolExecutor):
     work = Doubler()
-    batcher = Batcher(work, most=10, patience=5)
+    batcher = doubling(work)
     gate = Gate()
 
     def dying() -> None:
@@ -121,17 +125,134 @@ def test_a_leader_that_dies_strands_nobody(pool: ThreadPoolExecutor):
     assert [other.result(5) for other in others] == [2, 4]
 
 
-def test_an_error_before_anything_was_taken_is_for_those_that_wait():
-    def work(take: object) -> None:
+def test_an_error_on_entering_is_for_those_that_wait(pool: ThreadPoolExecutor):
+    work = Doubler()
+    gate = Gate()
+
+    @contextmanager
+    def enter() -> Iterator[None]:
+        gate()
+        raise ZeroDivisionError
+        yield
+
+    batcher = Batcher(enter, work, most=10, patience=5)
+    calls = [pool.submit(batcher, 1)]
+    assert gate.entered.wait(5)
+    calls.append(pool.submit(batcher, 2))
+    while len(batcher._waiting) < 2:
+        time.sleep(0.002)
+    gate.opened.set()
+    assert [type(call.exception(5)) for call in calls] == [ZeroDivisionError] * 2
+    assert work.batches == []
+
+
+def test_an_outcome_counts_when_the_context_has_ended():
+    @contextmanager
+    def enter() -> Iterator[None]:
+        yield
+        raise OSError("the commit has failed")
+
+    with pytest.raises(OSError, match="the commit has failed"):
+        Batcher(enter, Doubler(), most=10, patience=1)(1)
+
+
+def test_a_batch_is_taken_once_it_is_entered(pool: ThreadPoolExecutor):
+    work, gate = Doubler(), Gate()
+
+    @contextmanager
+    def enter() -> Iterator[str]:
+        gate()
+        yield "held"
+
+    held: list[str] = []
+
+    def noting(items: Sequence[int], what: str) -> list[int | Exception]:
+        held.append(what)
+        return work(items, None)
+
+    batcher = Batcher(enter, noting, most=10, patience=5)
+    calls = [pool.submit(batcher, 1)]
+    assert gate.entered.wait(5)
+    calls.append(pool.submit(batcher, 2))
+    while len(batcher._waiting) < 2:
+        time.sleep(0.002)
+    gate.opened.set()
+    assert [call.result(5) for call in calls] == [2, 4]
+    assert (work.batches, held) == ([[1, 2]], ["held"])
+
+
+def test_a_batch_is_no_larger_than_the_largest(pool: ThreadPoolExecutor):
+    work = Doubler()
+    gate, calls = held(pool, doubling(work, size=lambda item: item, largest=5), work, 0, 3, 2, 1, 9)
+    gate.opened.set()
+    assert [call.result(5) for call in calls] == [0, 6, 4, 2, 18]
+    assert all(sum(batch) <= 5 or len(batch) == 1 for batch in work.batches)
+    assert len(work.batches) < 5
+
+
+def test_what_follows_a_batch_is_done_once_for_all_of_it(pool: ThreadPoolExecutor):
+    seen: list[tuple[list[int], list[int]]] = []
+
+    def then(items: Sequence[int], results: Sequence[int]) -> list[int]:
+        seen.append((list(items), list(results)))
+        return [result + 1 for result in results]
+
+    work = Doubler()
+    gate, calls = held(pool, doubling(work, then=then), work, 0, 1, -2, 3)
+    gate.opened.set()
+    assert [call.exception(5) or call.result() for call in (calls[0], calls[1], calls[3])] == [1, 3, 7]
+    assert isinstance(calls[2].exception(5), ValueError)
+    assert [(sorted(items), sorted(results)) for items, results in seen] == [([0], [0]), ([1, 3], [2, 6])]
+
+
+def test_the_next_batch_does_not_wait_for_what_follows_the_last(pool: ThreadPoolExecutor):
+    following = Gate()
+
+    def then(items: Sequence[int], results: Sequence[int]) -> Sequence[int]:
+        if 0 in items:
+            following()
+        return results
+
+    work = Doubler()
+    batcher = doubling(work, patience=0.2, then=then)
+    first = pool.submit(batcher, 0)
+    assert following.entered.wait(5)
+    assert batcher(1) == 2
+    following.opened.set()
+    assert first.result(5) == 0
+
+
+def test_a_call_that_is_worked_on_waits_longer_for_what_follows_than_for_its_turn(pool: ThreadPoolExecutor):
+    def then(items: Sequence[int], results: Sequence[int]) -> Sequence[int]:
+        time.sleep(0.3)
+        return results
+
+    work = Doubler()
+    batcher = doubling(work, patience=0.1, then=then)
+    entered = Gate()
+    work.before = entered
+    first = pool.submit(batcher, 0)
+    assert entered.entered.wait(5)
+    others = [pool.submit(batcher, number) for number in (1, 2)]
+    while len(batcher._waiting) < 2:
+        time.sleep(0.002)
+    entered.opened.set()
+    assert [first.result(5), *(other.result(5) for other in others)] == [0, 2, 4]
+
+
+def test_an_error_of_what_follows_reaches_all_of_the_batch(pool: ThreadPoolExecutor):
+    def then(items: Sequence[int], results: Sequence[int]) -> Sequence[int]:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
-        Batcher[int, int](work, most=10, patience=1)(1)
+    work = Doubler()
+    gate, calls = held(pool, doubling(work, then=then), work, 0, -1)
+    gate.opened.set()
+    assert [type(call.exception(5)) for call in calls] == [ZeroDivisionError, ValueError]
 
 
 def test_one_that_waits_too_long_is_withdrawn(pool: ThreadPoolExecutor):
     work = Doubler()
-    batcher = Batcher(work, most=10, patience=0.1)
+    batcher = doubling(work, patience=0.1)
     gate, calls = held(pool, batcher, work, 0)
     with pytest.raises(NotDone, match=r"its turn did not come within 0\.1 s"):
         batcher(1)
@@ -143,7 +264,7 @@ def test_one_that_waits_too_long_is_withdrawn(pool: ThreadPoolExecutor):
 
 def test_too_many_that_wait_are_turned_away(pool: ThreadPoolExecutor):
     work = Doubler()
-    batcher = Batcher(work, most=2, patience=5)
+    batcher = doubling(work, most=2)
     gate, calls = held(pool, batcher, work, 0, 1, 2)
     with pytest.raises(NotDone, match="2 requests wait already"):
         batcher(3)
