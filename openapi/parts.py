@@ -8,7 +8,7 @@ from uuid import UUID
 
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
 
-from logs import overview
+from logs import overview, thinning
 from statuslog.record import FIELDS, FORBIDDEN_CHARACTERS, LINE_PATTERN, MAX_LINE_LENGTH, MEASURED, REQUIRED, Record
 from statuslog.recorder import LARGEST_BATCH
 from statuslog.rest import JSON, PROBLEM
@@ -132,14 +132,17 @@ SCHEMAS: dict[str, Schema] = {
                     {
                         "service": _values()["service"],
                         "latest": ref("Record"),
-                        "series": array(ref("Point"), description="The last record of each step that has one."),
+                        "series": array(
+                            ref("Point"),
+                            description="Of each step the lowest and the highest free disk, and the last record.",
+                        ),
                     }
                 ),
                 maxItems=overview.SHOWN,
             ),
         }
     ),
-    "Point": _object({name: _values()[name] for name in ("timestamp", *overview.DRAWN)}),
+    "Point": _object({name: _values()[name] for name in ("timestamp", *thinning.DRAWN)}),
     "Problem": _object(
         {
             "type": {"const": "about:blank"},

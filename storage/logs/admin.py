@@ -13,7 +13,8 @@ from logs.changelist import AFTER, UNITS, RecordList
 from logs.labels import labels
 from logs.models import LogRecord
 from logs.places import Stretch, moved, ordered, place
-from statuslog.record import MEBIBYTE, SECONDS_PER_HOUR
+from statuslog import shown
+from statuslog.record import SECONDS_PER_HOUR
 
 FILTERS = {"service", "instance", "timestamp__gte", "timestamp__lt", *(f"timestamp__{unit}" for unit in UNITS)}
 
@@ -24,7 +25,7 @@ class LabelFilter(admin.SimpleListFilter):
     field: Literal["service", "instance"]
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, name or "(none)") for name in labels(self.field)]
+        return [(name, shown.service(name)) for name in labels(self.field)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LogRecord]) -> QuerySet[LogRecord]:
         return queryset if self.value() is None else queryset.filter(**{self.field: self.value()})
@@ -100,10 +101,9 @@ class LogRecordAdmin(admin.ModelAdmin):
         seconds = row.host_uptime_seconds
         return None if seconds is None else f"{seconds / SECONDS_PER_HOUR:,.3f}"
 
-    @admin.display(description="free disk (MBytes)", empty_value="unknown")
-    def free_disk(self, row: LogRecord) -> str | None:
-        size = row.disk_free_bytes
-        return None if size is None else f"{size / MEBIBYTE:,.2f}"
+    @admin.display(description="free disk", ordering=None)
+    def free_disk(self, row: LogRecord) -> str:
+        return shown.size(row.disk_free_bytes)
 
     # the actions
 
@@ -141,7 +141,7 @@ def _neighbours(row: LogRecord) -> list[tuple[str, list[tuple[str, LogRecord | N
     ):
         before = ordered(rows.filter(Stretch(before=here).condition), newest_first=True).first()
         after = ordered(rows.filter(Stretch(after=here).condition)).first()
-        found.append((name or "no service", [("Earlier", before), ("Later", after)]))
+        found.append((shown.service(name), [("Earlier", before), ("Later", after)]))
     return found
 
 

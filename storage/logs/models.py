@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import models
 
+from logs.thinning import TenMinutes
+
 CLOCKS_DIFFER = timedelta(seconds=5)  # of two hosts that are well kept
 
 
@@ -32,6 +34,7 @@ class LogRecord(models.Model):
             models.Index(fields=("timestamp", "row"), name="log_order"),
             models.Index(fields=("service", "timestamp"), name="log_service"),
             models.Index(fields=("instance", "timestamp"), name="log_instance"),
+            models.Index("service", TenMinutes("timestamp"), "disk_free_bytes", name="log_disk"),
         )
 
     def __str__(self) -> str:

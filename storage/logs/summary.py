@@ -1,8 +1,10 @@
 """What the admin's first page says of the log at a glance, asked of the index in bounded steps."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 
 from django.db.models import QuerySet
 
@@ -10,12 +12,13 @@ from logs.changelist import COUNTED
 from logs.labels import labels
 from logs.models import LogRecord
 from logs.places import ordered
-from statuslog.record import MEBIBYTE
+from logs.thinning import thinned
+from statuslog import shown
+from statuslog.record import EPOCH
 
 SHOWN = 10  # services
+DAY = timedelta(days=1)
 STEP = timedelta(minutes=30)
-STEPS = 48
-SAMPLE = 10  # records of a step that are looked at for one that was measured
 WIDTH, HEIGHT, MARGIN = 480, 60, 4
 
 
@@ -25,10 +28,14 @@ class ServiceSummary:
     today: str
     latest: LogRecord
 
+    @property
+    def shown(self) -> str:
+        return shown.service(self.name)
+
 
 @dataclass(frozen=True, slots=True)
 class Sparkline:
-    """The free disk of the last day: a value for each half hour, as the path of an SVG."""
+    """The free disk of the last day: of each half hour the lowest and the highest, as the path of an SVG."""
 
     path: str
     newest: str
@@ -57,7 +64,7 @@ def summary(now: datetime) -> Summary | None:
         today=_counted(rows.filter(timestamp__gte=midnight)),
         services=list(_services(names[:SHOWN], midnight)),
         more_services=len(names) > SHOWN,
-        disk=_sparkline(now),
+        disk=_sparkline(names, now),
     )
 
 
@@ -74,43 +81,42 @@ def _counted(rows: QuerySet[LogRecord]) -> str:
     return f"{count:,}" if count <= COUNTED else f"over {COUNTED:,}"
 
 
-def _sparkline(now: datetime) -> Sparkline | None:
+def _sparkline(names: Sequence[str], now: datetime) -> Sparkline | None:
     """None when nothing was measured."""
-    values = dict(_values(now - STEP * STEPS, now))
+    values = list(_values(names, now - DAY, now))
     if not values:
         return None
-    lowest, highest = min(values.values()), max(values.values())
+    sizes = [size for _, size in values]
     return Sparkline(
-        path=_path(values, lowest, highest),
-        newest=_mebibytes(values[max(values)]),
-        lowest=_mebibytes(lowest),
-        highest=_mebibytes(highest),
+        path=_path(values, now - DAY),
+        newest=shown.size(sizes[-1]),
+        lowest=shown.size(min(sizes)),
+        highest=shown.size(max(sizes)),
     )
 
 
-def _mebibytes(size: int) -> str:
-    return f"{size / MEBIBYTE:,.2f}"
+def _values(names: Sequence[str], since: datetime, until: datetime) -> Iterator[tuple[datetime, int]]:
+    """Of each step the lowest and the highest free disk of all services, and the newest of all, in order of time."""
+    points = sorted(point for name in names for point in thinned(name, since, until, STEP))
+    measured = [(point.timestamp, point.disk_free_bytes) for point in points if point.disk_free_bytes is not None]
+    for _, each in groupby(measured, key=lambda one: (one[0] - EPOCH) // STEP):
+        of_step = list(each)
+        ends = {function(of_step, key=itemgetter(1)) for function in (min, max)}
+        yield from sorted(ends | ({of_step[-1]} if of_step[-1] == measured[-1] else set()))
 
 
-def _values(since: datetime, until: datetime) -> Iterator[tuple[int, int]]:
-    """The number of each step that has a measured value, and its first: from one to the next, over empty ones."""
-    rows = ordered(LogRecord.objects.filter(timestamp__lt=until)).values_list("timestamp", "disk_free_bytes")
-    begin = since
-    while found := list(rows.filter(timestamp__gte=begin)[:SAMPLE]):
-        step = (found[0][0] - since) // STEP
-        begin = since + STEP * (step + 1)
-        measured = [value for moment, value in found if moment < begin and value is not None]
-        if measured:
-            yield step, measured[0]
-
-
-def _path(values: dict[int, int], lowest: int, highest: int) -> str:
-    """A line through neighbouring steps; where nothing was measured it has a gap."""
+def _path(values: Sequence[tuple[datetime, int]], since: datetime) -> str:
+    """A line through the values; where for a whole step nothing was measured it has a gap."""
     height = HEIGHT - 2 * MARGIN
+    sizes = [size for _, size in values]
+    lowest, highest = min(sizes), max(sizes)
     parts = []
-    for step, value in values.items():
-        x = MARGIN + step * (WIDTH - 2 * MARGIN) / (STEPS - 1)
-        y = MARGIN + height * ((highest - value) / (highest - lowest) if highest > lowest else 0.5)
+    before: datetime | None = None
+    for moment, size in values:
+        x = MARGIN + (moment - since) / DAY * (WIDTH - 2 * MARGIN)
+        y = MARGIN + height * ((highest - size) / (highest - lowest) if highest > lowest else 0.5)
+        joined = before is not None and (moment - EPOCH) // STEP - (before - EPOCH) // STEP <= 1
         # A step of no length makes a point visible that stands alone.
-        parts.append(f"L{x:.1f} {y:.1f}" if step - 1 in values else f"M{x:.1f} {y:.1f}h0")
+        parts.append(f"L{x:.1f} {y:.1f}" if joined else f"M{x:.1f} {y:.1f}h0")
+        before = moment
     return "".join(parts)

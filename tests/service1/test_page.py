@@ -17,6 +17,7 @@ from service1.page.charts import SPANS, Axis, Point
 from service1.page.files import FILES
 from service1.page.look import Answer, Failed, Look, Overview, Report, Rows, _end
 from service1.page.state import Overall, overall, services
+from statuslog import shown
 from statuslog.record import Measurement, Record
 from tests.processes import ROOT
 
@@ -45,7 +46,7 @@ def test_a_duration(seconds: float, text: str):
     ("count", "text"), [(0, "0.00 MiB"), (2**20, "1.00 MiB"), (37_966_567_375, "35.36 GiB"), (5 * 2**40, "5.00 TiB")]
 )
 def test_a_size(count: int, text: str):
-    assert words.size(count) == text
+    assert shown.size(count) == text
 
 
 def test_every_reason_that_the_code_names_is_a_sentence():

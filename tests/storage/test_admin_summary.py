@@ -78,11 +78,22 @@ def test_the_free_disk_of_the_last_day():
         keep(hours(24 - number / 2 - 0.1), free=1000 + number)
     disk = found().disk
     assert disk
-    assert (disk.newest, disk.lowest, disk.highest) == ("1,047.00", "1,000.00", "1,047.00")
+    assert (disk.newest, disk.lowest, disk.highest) == ("1.02 GiB", "1,000.00 MiB", "1.02 GiB")
     points = [float(value) for value in re.findall(r"[\d.]+", disk.path.replace("h0", ""))]
     assert points[::2] == sorted(points[::2])
     assert points[1::2] == sorted(points[1::2], reverse=True)  # more is higher, and down is larger
-    assert (points[0], points[-2]) == (4.0, disk.width - 4.0)
+    assert 4.0 < points[0] < points[-2] < disk.width - 4.0
+
+
+def test_the_lowest_the_highest_and_the_newest_are_those_of_all_records():
+    """Of several services, within half an hour: none of them is the first of its half hour."""
+    for minutes, free, service in ((50, 500, "a"), (49, 3, "a"), (48, 900, "b"), (2, 400, "b"), (1, 300, "a")):
+        keep(hours(minutes / 60), free=free, service=service)
+    keep(hours(0.5 / 60), service="imported")  # has measured nothing
+    keep(hours(24.1), free=1)
+    disk = found().disk
+    assert disk
+    assert (disk.newest, disk.lowest, disk.highest) == ("300.00 MiB", "3.00 MiB", "900.00 MiB")
 
 
 def test_thousands_of_records_are_thinned():
@@ -90,7 +101,7 @@ def test_thousands_of_records_are_thinned():
         LogRecord(record_id=UUID(int=n), timestamp=hours(n / 25), received_at=NOON, line="x", disk_free_bytes=n)
         for n in range(1, 700)
     )
-    assert path().count("L") == 47
+    assert path().count("L") == 2 * 48 - 1  # the lowest and the highest of each half hour
 
 
 def test_a_gap_where_nothing_was_measured():
@@ -138,7 +149,7 @@ def test_the_sparkline_can_be_read_aloud(admin: Client):
     named = {child.get("id"): (child.text or "") for child in root}
     assert root.get("role") == "img"
     assert [bool(named[name]) for name in (root.get("aria-labelledby") or "").split()] == [True, True]
-    assert "newest 5.00 MBytes" in named["disk-text"]
+    assert "newest 5.00 MiB" in named["disk-text"]
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/logs/logrecord/", "/admin/logs/logrecord/{row}/change/"])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from service1.page import words
+from statuslog import shown
 from statuslog.record import EPOCH
 
 WIDTH, HEIGHT = 1000, 200
@@ -122,11 +123,11 @@ def disk_chart(axis: Axis, series: Mapping[str, Sequence[Point]]) -> DiskChart |
         alone = parts if len(points) > DOTS else [[place] for part in parts for place in part]
         dots = "".join(f"M{part[0][0]} {part[0][1]}h0" for part in alone if len(part) == 1)
         own = [value for _, value in points]
-        shown = (words.size(own[-1]), words.size(min(own)), words.size(max(own)))
-        lines.append(Line(number, name, path, dots, area if number == 1 else "", *shown))
+        sizes = (shown.size(own[-1]), shown.size(min(own)), shown.size(max(own)))
+        lines.append(Line(number, name, path, dots, area if number == 1 else "", *sizes))
     return DiskChart(
         lines,
-        [words.size(tick).replace(".00", "") for tick in reversed(ticks)],
+        [shown.size(tick).replace(".00", "") for tick in reversed(ticks)],
         [y(t) for t in ticks],
         _columns(axis, measured),
     )
@@ -134,9 +135,9 @@ def disk_chart(axis: Axis, series: Mapping[str, Sequence[Point]]) -> DiskChart |
 
 def _ticks(lowest: float, highest: float) -> list[float]:
     """Round values, evenly apart, around what was measured."""
-    room = max((highest - lowest) * 1.1, highest * FLAT, words.UNITS[-1][1])
+    room = max((highest - lowest) * 1.1, highest * FLAT, shown.UNITS[-1][1])
     middle = (lowest + highest) / 2
-    unit = next((factor for _, factor in words.UNITS if highest >= factor), 1)
+    unit = next((factor for _, factor in shown.UNITS if highest >= factor), 1)
     rough = room / unit / 3
     power = 10.0 ** math.floor(math.log10(rough))
     step = unit * power * next(factor for factor in (1, 2, 2.5, 5, 10) if factor * power >= rough)
@@ -168,7 +169,7 @@ def _columns(axis: Axis, measured: dict[str, list[tuple[datetime, int]]]) -> lis
         Column(
             round(width * number, 1),
             width,
-            f"{time:%-d %b, %H:%M} UTC\n" + "\n".join(f"{n}: {words.size(v)}" for n, v in values.items()),
+            f"{time:%-d %b, %H:%M} UTC\n" + "\n".join(f"{n}: {shown.size(v)}" for n, v in values.items()),
         )
         for number, (time, values) in sorted(found.items())
     ]

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from service1.page import words
 from service1.page.look import Look, Report
+from statuslog import shown
 from statuslog.record import Measurement, Record, show_timestamp
 
 OLD = timedelta(hours=1)  # the last record, from when on the page calls it so
@@ -103,7 +104,7 @@ def _disk(measured: Measurement) -> Disk | None:
     free, total = measured.disk_free_bytes, measured.disk_total_bytes
     if free is None or not total:
         return None
-    return Disk(round(100 * min(1.0, free / total), 1), words.size(free), words.size(total))
+    return Disk(round(100 * min(1.0, free / total), 1), shown.size(free), shown.size(total))
 
 
 def _last(record: Record | None, now: datetime) -> Last | None:

@@ -1,4 +1,4 @@
-"""How the page says things to people: durations, sizes, times, and the reasons of /readyz as sentences."""
+"""How the page says things to people: durations, times, and the reasons of /readyz as sentences."""
 
 from datetime import UTC, datetime
 
@@ -15,7 +15,6 @@ REASONS = {
     "database_unreachable": "It cannot read its database: look at its volume, or at the server of DATABASE_URL.",
     "disk_low": "Its disk is nearly full (MIN_FREE_BYTES): it takes no more records.",
 }
-UNITS = (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20))
 
 
 def reason(name: str) -> str:
@@ -35,12 +34,6 @@ def duration(seconds: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
-
-
-def size(count: float) -> str:
-    """Bytes in the largest unit that makes 1 or more of them."""
-    unit, factor = next(((unit, factor) for unit, factor in UNITS if count >= factor), UNITS[-1])
-    return f"{count / factor:,.2f} {unit}"
 
 
 def joined(names: list[str]) -> str:
