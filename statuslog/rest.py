@@ -5,9 +5,9 @@ An error never shows a stack trace or HTML: its text is one line, its JSON a pro
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer, JSONRenderer
@@ -15,6 +15,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.views import exception_handler as rest_exception_handler
+
+from statuslog import negotiation
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
@@ -41,34 +43,19 @@ class PlainTextRenderer(BaseRenderer):
 class TextFirstNegotiation(DefaultContentNegotiation):
     """As the client asks; a client that accepts neither text nor JSON gets its 406 as text."""
 
-    # By Accept header and renderers: which of them, and its media type. Finding that out is a third of DRF's work on
-    # a request, and the same few headers come again and again.
-    _chosen: ClassVar[dict[tuple[str, tuple[type, ...]], tuple[int, str]]] = {}
-    _MOST_CHOSEN = 100
-
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        if request.META.get("QUERY_STRING"):
-            return self._select(request, renderers)
-        asked = request.META.get("HTTP_ACCEPT", "*/*"), tuple(map(type, renderers))
-        if asked not in self._chosen:
-            renderer, media_type = self._select(request, renderers)
-            if len(self._chosen) >= self._MOST_CHOSEN:  # a client may send any header
-                return renderer, media_type
-            self._chosen[asked] = renderers.index(renderer), media_type
-        index, media_type = self._chosen[asked]
-        return renderers[index], media_type
-
-    def _select(self, request: Request, renderers: Any) -> Any:
-        try:
-            if request.query_params.get("format") == "":
-                raise Http404  # as for any other unknown one; to DRF it is none
-            return super().select_renderer(request, renderers)
-        except exceptions.NotAcceptable as error:
-            error.detail = "this is answered as text/plain or application/json only"  # type: ignore[assignment]
-            raise
-        except Exception as error:
-            # DRF answers an unknown ?format= with 404; the path is right, the value is not.
-            raise exceptions.ValidationError("unknown format: use ?format=text or ?format=json") from error
+        if "format" in request.META.get("QUERY_STRING", "") and "format" in request.query_params:
+            named = request.query_params["format"]
+            for renderer in renderers:
+                if renderer.format == named:  # whatever Accept says
+                    return renderer, renderer.media_type
+            raise exceptions.ValidationError("unknown format: use ?format=text or ?format=json")
+        offers = tuple([renderer.media_type for renderer in renderers])
+        choice = negotiation.preferred(request.META.get("HTTP_ACCEPT", ""), offers)
+        if choice is None:
+            raise exceptions.NotAcceptable("this is answered as text/plain or application/json only")
+        renderer, indent = renderers[choice.number], choice.parameters.get("indent", "")
+        return renderer, f"{renderer.media_type}; indent={indent}" if indent.isdecimal() else renderer.media_type
 
 
 class Unavailable(exceptions.APIException):
@@ -122,7 +109,13 @@ def prefers_json(request: HttpRequest) -> bool:
     """Whether an error is to be JSON, whatever other forms there are."""
     # Not request.GET: a query that Django refuses to read may be the very error.
     asked_for = "format=json" in request.META.get("QUERY_STRING", "").split("&")
-    return asked_for or request.get_preferred_type(["text/plain", JSON, PROBLEM]) in (JSON, PROBLEM)
+    return asked_for or preferred_type(request, ("text/plain", JSON, PROBLEM)) in (JSON, PROBLEM)
+
+
+def preferred_type(request: HttpRequest, offers: tuple[str, ...]) -> str:
+    """The media type among the offers that the client likes best; the first if it accepts none of them."""
+    choice = negotiation.preferred(request.META.get("HTTP_ACCEPT", ""), offers)
+    return offers[choice.number if choice else 0]
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

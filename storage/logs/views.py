@@ -7,7 +7,6 @@ from uuid import UUID, uuid5
 
 from django.http import HttpResponse, HttpResponseNotModified, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.middleware.gzip import GZipMiddleware
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
 from rest_framework import status
@@ -18,15 +17,16 @@ from rest_framework.response import Response
 
 from logs import following, overview, pages, readiness, writer
 from logs.following import Following
-from logs.forms import CSV_FORM, FORMS, JSON_FORM, TEXT_FORM, Form, as_page
+from logs.forms import CSV_FORM, FORMS, JSON_FORM, Form, as_page
 from logs.models import Edition
 from logs.parsers import PARSERS, Lines, check_length
 from logs.query import Query, parse
 from logs.serializers import records_from_json, records_from_lines, records_from_text
 from logs.writer import Post
 from statuslog import tracing
+from statuslog.compression import compressed
 from statuslog.record import RecordError, parse_timestamp, show_timestamp
-from statuslog.rest import SILENCE, JSONView, PlainTextRenderer, View, prefers_json, wants_json
+from statuslog.rest import SILENCE, JSONView, PlainTextRenderer, View, preferred_type, prefers_json, wants_json
 from statuslog.streams import TooMany
 
 
@@ -167,7 +167,7 @@ def _form(request: Request, query: Query) -> Form:
     if query.format is not None:
         return FORMS[query.format]
     by_type = {form.media_type: form for form in FORMS.values()}
-    return by_type.get(request._request.get_preferred_type(list(by_type)) or "", TEXT_FORM)
+    return by_type[preferred_type(request._request, tuple(by_type))]
 
 
 def _following(request: Request, query: Query) -> HttpResponseBase:
@@ -175,7 +175,7 @@ def _following(request: Request, query: Query) -> HttpResponseBase:
     state = pages.state()
     query = replace(query, since=state.begins)
     by_type = {form.media_type: name for name, (form, _) in following.FORMS.items()}
-    name = query.format or by_type.get(request._request.get_preferred_type(list(by_type)) or "", "text")
+    name = query.format or by_type[preferred_type(request._request, tuple(by_type))]
     if name not in following.FORMS:
         raise RecordError(
             "format: must be one of text, ndjson with follow=1; Accept: text/event-stream asks for events"
@@ -246,7 +246,7 @@ def _described(response: HttpResponseBase, request: Request, query: Query, form:
         response[SILENCE] = str(SEARCH_SILENCE)
     if request.method == "HEAD" or response.status_code == status.HTTP_304_NOT_MODIFIED:
         return response
-    return GZipMiddleware(lambda _: response).process_response(request._request, response)
+    return compressed(request._request, response)
 
 
 def _idempotency_key(request: Request) -> UUID | None:

@@ -60,7 +60,7 @@ def locked(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
 
 def _page(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     """The answer as a page, for who prefers one. It asks neither database nor session: those may be what is wrong."""
-    if request.get_preferred_type(["text/plain", rest.JSON, rest.PROBLEM, "text/html"]) != "text/html":
+    if rest.preferred_type(request, ("text/plain", rest.JSON, rest.PROBLEM, "text/html")) != "text/html":
         return answer
     title, text = PAGES[answer.status_code]
     again = request.method == "GET" and answer.status_code >= 500

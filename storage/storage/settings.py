@@ -44,7 +44,7 @@ MIDDLEWARE = [
     "statuslog.middleware.Tracing",
     "storage.ports.UrlconfByPort",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "storage.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -19,6 +19,7 @@ HOME = {
 # The part of statuslog that is about Django; the rest could be used by a program without it.
 MAY_USE_DJANGO = (
     "access.py",
+    "compression.py",
     "database.py",
     "exposition.py",
     "health.py",

@@ -11,6 +11,7 @@ from pathlib import Path
 from django.http import Http404, HttpResponse
 from rest_framework.request import Request
 
+from statuslog.negotiation import takes_gzip
 from statuslog.rest import OneFormView
 
 FOLDER = Path(__file__).parent
@@ -43,7 +44,7 @@ class PageFileView(OneFormView):
         if name not in FILES:
             raise Http404("there is nothing at this path")
         file = FILES[name]
-        zipped = "gzip" in request.headers.get("Accept-Encoding", "")
+        zipped = takes_gzip(request.headers.get("Accept-Encoding", ""))
         response = HttpResponse(file.compressed if zipped else file.content, content_type=file.content_type)
         response["Cache-Control"] = "public, max-age=31536000, immutable"
         response["Vary"] = "Accept-Encoding"

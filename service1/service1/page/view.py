@@ -6,10 +6,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpResponse, HttpResponseBase
-from django.middleware.gzip import GZipMiddleware
 from django.template import Context, Engine
 from django.urls import URLPattern, path
-from django.utils.cache import patch_vary_headers
 from rest_framework.request import Request
 
 from service1 import views
@@ -18,6 +16,7 @@ from service1.page import charts, words
 from service1.page.files import FOLDER, SCRIPT, STYLE, PageFileView
 from service1.page.look import ROWS, Look, look
 from service1.page.state import EARLY, overall, services
+from statuslog.compression import compressed
 from statuslog.record import LINE_PATTERN, Record, show_timestamp
 from statuslog.rest import OneFormView
 
@@ -56,8 +55,7 @@ class PageView(OneFormView):
             problem = seen.rows.failure
         page = _template.render(Context(_context(seen, span, query, problem)))
         response = HttpResponse(page, status=400 if problem else 200, headers=HEADERS)
-        patch_vary_headers(response, ["Accept-Encoding"])
-        return GZipMiddleware(lambda _: response).process_response(request._request, response)
+        return compressed(request._request, response)
 
 
 def _context(seen: Look, span: charts.Span, query: dict[str, str], problem: str) -> dict[str, Any]:
