@@ -37,6 +37,7 @@ WORDS = {
     "vstorage_behind": "vstorage lacks records of the log, which are about to be written",
     "outbox_waiting": "an outbox has records that vstorage lacks",
     "migrations_pending": "the database is older than the code; ./manage_all.sh migrate",
+    "database_replaced": "the database's file was removed or replaced; README's Troubleshooting says what to do",
     "database_unreachable": "the database cannot be read",
     "disk_low": "less than MIN_FREE_BYTES of disk is free: nothing more is taken",
 }

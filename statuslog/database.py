@@ -6,8 +6,9 @@ from typing import Any, Literal, Protocol, cast
 
 from django.db import Error, connection
 
-# Others write for too long; its disk is full; it cannot be reached, or cannot be written to at all.
-Trouble = Literal["busy", "full", "away"]
+# Others write for too long; its disk is full; it cannot be reached, or cannot be read or written at all; its file was
+# removed or replaced while it was open.
+Trouble = Literal["busy", "full", "away", "replaced"]
 
 
 class DatabaseRefused(Exception):
@@ -32,6 +33,10 @@ class Engine(Protocol):
 
     def check(self) -> None:
         """Refuse what is damaged or somebody else's before anything writes to it; raises DatabaseRefused."""
+
+    def check_place(self) -> None:
+        """Raise OperationalError if what this thread has open was removed or replaced, and cannot be opened again now.
+        A commit that comes to such a database is an error of the same kind."""
 
     def trouble(self, error: Error) -> Trouble | None:
         """What keeps the database from its work, if that is what the error tells."""

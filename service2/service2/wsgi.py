@@ -2,13 +2,15 @@
 
 import os
 
+from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
-from statuslog import proxy
+from statuslog import proxy, sqlite
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service2.settings")
 
 application = proxy.behind(get_wsgi_application())
+sqlite.serve(settings.DATABASES["default"])
 
 from service2.views import delivery  # noqa: E402 - the settings come first
 

@@ -14,6 +14,9 @@ from statuslog.database import DatabaseRefused
 LARGEST_CHECKED = 64 * 2**20
 
 
+SERVES = "SERVES"  # in the settings of a database: the process answers requests, see placed.py
+
+
 class SqliteError(DatabaseRefused):
     """A database file that the system cannot work with; the text says why."""
 
@@ -41,6 +44,13 @@ def database(file: Path) -> dict[str, Any]:
         # In memory the tests would not see what the settings above do to a file.
         "TEST": {"NAME": file.with_name("test.sqlite3")},
     }
+
+
+def serve(settings: dict[str, Any]) -> None:
+    """Change `settings`, if they are ours, to those of a process that answers requests: it never makes an empty file in
+    place of one that was lost, and ends when only a new process can go on."""
+    if settings["ENGINE"] == "statuslog.sqlite":
+        settings[SERVES] = True
 
 
 def check_file(file: Path) -> None:

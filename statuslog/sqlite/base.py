@@ -13,24 +13,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from django.db import Error
-from django.db.backends.sqlite3 import base
+from django.db import DatabaseError, Error
 from django.db.utils import OperationalError
 
 from statuslog import filelock
 from statuslog.database import Trouble
-from statuslog.sqlite import check_file
+from statuslog.sqlite import check_file, placed
 
-# SQLite has one class of error for them, and these words. Without its file a database is made anew, without a table.
+# SQLite has few classes of error for them, and these words.
 _TROUBLES: dict[str, Trouble] = {
     "locked": "busy",
     "disk is full": "full",
     "unable to open": "away",
     "no such table": "away",
+    placed.REPLACED: "replaced",
+    "not a database": "away",
+    "malformed": "away",
 }
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(placed.DatabaseWrapper):
     """A transaction holds flock(2) on `<database>.lock` from its BEGIN to its end."""
 
     _gate: int | None = None
@@ -57,9 +59,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def turn(self) -> Iterator[sqlite3.Connection]:
         """Hold the gate without a transaction, for what SQLite does outside of one only; not within `atomic`."""
         self.ensure_connection()
+        self._look()
+        self.ensure_connection()
         self._enter()
         try:
             yield self.connection
+            self._hold_committed()
         finally:
             self._leave()
 
@@ -81,12 +86,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return int(max(cursor.rowcount, 0))  # -1 when there was nothing to do
 
     def check(self) -> None:
-        """Refuse a file that is damaged or of another program; raises SqliteError."""
-        check_file(Path(self.settings_dict["NAME"]))
+        """Refuse a file that is damaged or of another program; raises SqliteError. Make it its owner's alone."""
+        file = Path(self.settings_dict["NAME"])
+        check_file(file)
+        placed.make_private(file)
 
     def trouble(self, error: Error) -> Trouble | None:
         """What keeps the database from its work, if that is what the error tells."""
-        if not isinstance(error, OperationalError):
+        if not isinstance(error, DatabaseError):
             return None
         return next((trouble for words, trouble in _TROUBLES.items() if words in str(error)), None)
 
@@ -94,6 +101,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return float(self.settings_dict["OPTIONS"].get("timeout", 5))
 
     def _start_transaction_under_autocommit(self) -> None:
+        self._look()
+        self.ensure_connection()
         self._enter()
         try:
             super()._start_transaction_under_autocommit()  # type: ignore[misc] # not in the stubs
@@ -102,7 +111,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise
 
     def _commit(self) -> Any:
-        result = super()._commit()  # type: ignore[misc]
+        result = super()._commit()
         self._leave()  # not when the commit failed: then a rollback follows
         return result
 
@@ -114,7 +123,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _close(self) -> Any:
         try:
-            return super()._close()  # type: ignore[misc]
+            return super()._close()
         finally:
             self._leave()
 

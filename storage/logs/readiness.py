@@ -11,16 +11,28 @@ from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
 from statuslog import health, probe
+from statuslog.database import engine
 from statuslog.quantities import bytes_of
+
+# With one of them there is no log to show.
+UNREADABLE = {"migrations_pending", "database_replaced", "database_unreachable"}
 
 
 def database() -> Iterator[str]:
-    """The database can be read and has all its tables."""
+    """The database can be read, is the one at its path, and has all its tables."""
     try:
-        if not _migrations() <= MigrationRecorder(connection).applied_migrations().keys():
-            yield "migrations_pending"
-    except Error:
-        yield "database_unreachable"
+        engine.check_place()
+        applied = MigrationRecorder(connection).applied_migrations().keys()
+    except Error as error:
+        if engine.trouble(error) == "replaced":
+            yield "database_replaced"
+        else:
+            yield "database_unreachable"
+        return
+    if not applied:  # storage has made its tables before it began to serve
+        yield "database_replaced"
+    elif not _migrations() <= applied:
+        yield "migrations_pending"
 
 
 @cache

@@ -140,7 +140,7 @@ class OverviewView(JSONView):
 
     def get(self, request: Request) -> Response:
         report = readiness.report()
-        away = "database_unreachable" in report["reasons"]
+        away = readiness.UNREADABLE & set(report["reasons"])
         try:
             services = [] if away else overview.overview(request.query_params, datetime.now(UTC))
         except RecordError as error:

@@ -44,7 +44,7 @@ class Away(Exception):
     """The database cannot be reached, or was lost before it said whether it has stored this; ask again."""
 
 
-TROUBLE: dict[Trouble, type[Exception]] = {"busy": Busy, "full": Full, "away": Away}
+TROUBLE: dict[Trouble, type[Exception]] = {"busy": Busy, "full": Full, "away": Away, "replaced": Away}
 
 
 class Conflict(Exception):

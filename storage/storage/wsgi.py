@@ -13,11 +13,12 @@ django.setup(set_prefix=False)
 from django.conf import settings  # noqa: E402
 
 from logs import keeper  # noqa: E402
-from statuslog import proxy  # noqa: E402
+from statuslog import proxy, sqlite  # noqa: E402
 from storage import postgres  # noqa: E402
 from storage.ports import is_admins  # noqa: E402
 
 postgres.serve(settings.DATABASES["default"])
+sqlite.serve(settings.DATABASES["default"])
 keeper.start()
 
 

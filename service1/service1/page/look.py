@@ -25,6 +25,8 @@ from statuslog.vstorage import VstorageError
 WITHIN = 2.4  # seconds for all of them; the rest of the contract's 3 s is for making the page
 LONGEST_PAGE = 2**20
 ROWS = 12  # of the table of records
+# Reasons of storage with which it says nothing of the log.
+NO_LOG = {"migrations_pending", "database_replaced", "database_unreachable"}
 
 T = TypeVar("T")
 
@@ -71,7 +73,7 @@ class Overview:
     @property
     def knows_the_log(self) -> bool:
         """Else that there are no records says nothing."""
-        return "database_unreachable" not in self.storage.reasons
+        return not NO_LOG & set(self.storage.reasons)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ REASONS = {
     "vstorage_locked": "vstorage has been locked by another process for too long.",
     "vstorage_rewritten": "vstorage is being written anew, because the log's past has changed.",
     "migrations_pending": "Its database is older than its code: run ./manage_all.sh migrate.",
+    "database_replaced": "The file of its database was removed or replaced: put it back, or restore a backup.",
     "database_unreachable": "It cannot read its database: look at its volume, or at the server of DATABASE_URL.",
     "disk_low": "Its disk is nearly full (MIN_FREE_BYTES): it takes no more records.",
 }

@@ -84,6 +84,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
             name = self.settings_dict["NAME"]
             raise DatabaseRefused(f"DATABASE_URL: {name} is a database of another program; make one for statuslog")
 
+    def check_place(self) -> None:
+        """Nothing to look at: the server sees to its files."""
+
     def trouble(self, error: Error) -> Trouble | None:
         """What keeps the database from its work, if that is what the error tells."""
         code = getattr(error.__cause__, "sqlstate", None)
