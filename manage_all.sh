@@ -23,16 +23,30 @@ die() {
     exit 1
 }
 
+# usage_error WHAT: what is wrong with the arguments of COMMAND, and what it takes
 usage_error() {
-    echo "manage_all.sh: $*; see ./manage_all.sh help" >&2
+    printf 'manage_all.sh: %s\n%s\n' "$*" "$(help_of "$COMMAND" | head -n 1)" >&2
     exit 2
 }
 
-## help
-##   Print this.
+## help [COMMAND]
+##   Print this, or what COMMAND takes and does, as COMMAND --help does.
 cmd_help() {
+    (($# <= 1)) || usage_error "help takes one COMMAND, not: $*"
+    if (($#)); then
+        help_of "$1"
+        return
+    fi
     echo "usage: ./manage_all.sh COMMAND [ARGUMENT...]"
     sed -n -e 's/^##   /      /p' -e 's/^## /\n  /p' "$ROOT/manage_all.sh"
+}
+
+# help_of COMMAND: its part of the help, which begins with how it is used
+help_of() {
+    [[ $(commands) =~ (^|\|)"$1"($|\|) ]] || usage_error "no command $1"
+    awk -v name="$1" '
+        $1 == "##" && !/^##  / { found = $2 == name; if (found) print "usage: ./manage_all.sh" substr($0, 3) }
+        found && /^##   / { print "  " substr($0, 6) }' "$ROOT/manage_all.sh"
 }
 
 # commands: their names, as help|setup|…
@@ -42,7 +56,7 @@ commands() { declare -F | sed -n 's/^declare -f cmd_//p' | paste -sd '|'; }
 ##   Make or refresh .venv from requirements.txt; run does it by itself. STATUSLOG_PYTHON names the interpreter
 ##   to use, else the first Python >= 3.11 on the PATH is taken.
 cmd_setup() {
-    (($# == 0)) || usage_error "setup takes no arguments"
+    (($# == 0)) || usage_error "setup takes no arguments, not: $*"
     need_venv requirements.txt
 }
 
@@ -67,6 +81,7 @@ hide_growth() { git update-index --skip-worktree vstorage &>/dev/null || true; }
 cmd_up() {
     need_engine
     hide_growth
+    need_compose_options up "$@"
     docker compose up --build --detach --wait "$@"
     local door
     door=http://$(docker compose port service1 8000)
@@ -79,7 +94,19 @@ cmd_up() {
 ##   Stop the Compose stack. The log stays in its volume; "down --volumes" deletes that too.
 cmd_down() {
     need_engine
+    need_compose_options down "$@"
     docker compose down "$@"
+}
+
+# need_compose_options SUBCOMMAND ARGUMENT...: Compose takes the options among the arguments
+need_compose_options() {
+    local subcommand=$1 option known
+    known=$(docker compose "$subcommand" --help)
+    shift
+    for option; do
+        [[ $option != -* || $option =~ ^-[0-9]*$ ]] || grep -qwF -e "${option%%=*}" <<<"$known" ||
+            usage_error "$subcommand does not take: $option"
+    done
 }
 
 ## status [--docker | --local] [--json]
@@ -166,7 +193,9 @@ logs_of_request() {
 }
 
 ## tail [--docker | --local] [-f] [-n N]
-##   Print the last N records of the log, 10 unless told otherwise; with -f go on with each that comes, until Ctrl-C.
+##   Print the last N records of the log, 10 unless told otherwise, in the order of time. With -f print the last N that
+##   have arrived, in the order of arrival, and go on with each that comes, until Ctrl-C: a record that waited in an
+##   outbox arrives late.
 cmd_tail() {
     take_mode "$@"
     local count=10 follow=()
@@ -237,15 +266,14 @@ cmd_reset() {
     esac
     [[ -f $VSTORAGE_PATH && -w $VSTORAGE_PATH ]] || die "cannot write to $VSTORAGE_PATH; nothing was deleted"
 
-    local storage from to answer=yes
+    local storage from to
     coproc STORAGE { manage storage reset; }
     storage=$STORAGE_PID from=${STORAGE[0]} to=${STORAGE[1]}
     read -r -d '?' REPLY <&"$from" || die "the log cannot be emptied; nothing was deleted"
     echo "$REPLY, in $LOG_PLACE"
-    echo "Delete all $(lines_of "$VSTORAGE_PATH") lines of $VSTORAGE_PATH"
+    echo "Delete $(lines_of "$VSTORAGE_PATH") of $VSTORAGE_PATH"
     echo "Delete what waits in the outboxes of service1 and service2"
-    [[ ${REST[*]} == --yes ]] || read -r -p "All, for good? Type yes: " answer
-    if [[ $answer != yes ]]; then
+    if [[ ${REST[*]} != --yes ]] && ! says_yes "All, for good?"; then
         echo n >&"$to"
         wait "$storage" # it says that nothing was deleted, and fails
     fi
@@ -304,7 +332,8 @@ cmd_backup() {
     [[ ! -e $FILE || -n $GIVEN ]] || die "$FILE exists; --force replaces it"
     [[ $MODE == docker ]] || need_venv requirements.txt # what it may print must not get into the copy
     local summary
-    PART=$(mktemp -- "$FILE.XXXXXX") || die "cannot write to the folder of $FILE"
+    PART=$(mktemp -- "$FILE.XXXXXX" 2>&1) ||
+        die "cannot write to the folder of $FILE (${PART##*: }); make the folder, or name another FILE"
     trap 'rm -f -- "$PART"' EXIT
     summary=$(manage storage backup 2>&1 >"$PART") || die "$summary"
     [[ $summary == *"sha256 $(sha256sum <"$PART" | cut -c 1-64)" ]] || die "the copy did not arrive whole: $summary"
@@ -328,15 +357,23 @@ cmd_restore() {
     [[ -n $GIVEN || -t 0 ]] || usage_error "restore asks first, and there is no terminal to ask on: say restore --yes"
     [[ -f $FILE && -r $FILE ]] || die "cannot read $FILE; nothing was restored"
     need_log
-    local answer=yes
     manage storage restore check <"$FILE"
-    [[ -n $GIVEN ]] || read -r -p "Replace the log, in $LOG_PLACE, by $FILE? Type yes: " answer
-    if [[ $answer != yes ]]; then
+    if [[ -z $GIVEN ]] && ! says_yes "Replace the log, in $LOG_PLACE, by $FILE?"; then
         manage storage restore drop
         die "nothing was restored"
     fi
     manage storage restore put
     follow_log
+}
+
+# says_yes QUESTION: the answer is yes; another one is named
+says_yes() {
+    local answer=''
+    read -r -p "$1 Type yes: " answer || echo
+    [[ $answer == yes ]] || {
+        echo "manage_all.sh: the answer was '$answer', and only yes goes on" >&2
+        return 1
+    }
 }
 
 # take_file COMMAND OPTION: FILE is the one that REST names, and GIVEN is yes if OPTION is there too
@@ -433,7 +470,7 @@ cmd_bench() {
 ## lint
 ##   Check formatting, types, shell scripts, Dockerfiles, settings for production, missing migrations and the schemas.
 cmd_lint() {
-    (($# == 0)) || usage_error "lint takes no arguments"
+    (($# == 0)) || usage_error "lint takes no arguments, not: $*"
     need_venv requirements-dev.txt
     local name scripts failed=()
     DATA_DIR=$(mktemp -d) # the checks need a secret key, which is made there
@@ -469,16 +506,20 @@ lint_step() {
 main() {
     cd -- "$ROOT"
     unset DJANGO_SETTINGS_MODULE # the caller's own Django project must not reach ours
-    local command=${1:-help}
-    case $command in
-    -h | --help) command=help ;;
+    COMMAND=${1:-help}
+    case $COMMAND in
+    -h | --help) COMMAND=help ;;
     esac
-    if ! declare -F "cmd_$command" >/dev/null; then
-        echo "manage_all.sh: no command $command; usage: ./manage_all.sh $(commands)" >&2
+    if ! declare -F "cmd_$COMMAND" >/dev/null; then
+        echo "manage_all.sh: no command $COMMAND; usage: ./manage_all.sh $(commands)" >&2
         exit 2
     fi
     shift || true
-    "cmd_$command" "$@"
+    if [[ " $* " == *" -h "* || " $* " == *" --help "* ]]; then
+        help_of "$COMMAND"
+        return
+    fi
+    "cmd_$COMMAND" "$@"
 }
 
 if [[ ${BASH_SOURCE[0]} == "$0" ]]; then

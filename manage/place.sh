@@ -61,8 +61,11 @@ local_manage() {
     "$VENV/bin/python" "$service/manage.py" "$@"
 }
 
+# lines_of FILE: how many it has, as 1 line, or 2 lines
 lines_of() {
-    if [[ -r $1 ]]; then wc -l <"$1"; else echo no; fi
+    local count=no
+    [[ ! -r $1 ]] || count=$(wc -l <"$1")
+    echo "$count line$([[ $count == 1 ]] || echo s)"
 }
 
 # local_settings: DATA_DIR, VSTORAGE_PATH and the ports, from the environment, else from .env, else the defaults

@@ -9,6 +9,7 @@ container, where vstorage has another name than on the host (--named).
 import argparse
 import http.client
 import json
+import os
 import re
 import sys
 import time
@@ -41,6 +42,7 @@ WORDS = {
     "database_unreachable": "the database cannot be read",
     "disk_low": "less than MIN_FREE_BYTES of disk is free: nothing more is taken",
 }
+BROKEN_PIPE = 141  # the exit code that a shell gives to what SIGPIPE has ended
 GREEN, YELLOW, RED, FAINT = "32", "33", "31", "2"
 
 
@@ -243,8 +245,13 @@ def main() -> None:
         print(json.dumps(found, indent=2))
     else:
         show(found, colour=given.colour)
+    sys.stdout.flush()
     sys.exit(not found["ok"])
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BrokenPipeError:  # who read the output has ended, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(BROKEN_PIPE)

@@ -104,8 +104,10 @@ def content(name: str) -> str:
     file = text(name)
     try:
         return Path(file).read_text().strip() if file else ""
-    except (OSError, UnicodeDecodeError) as error:
-        raise EnvError(name, file, f"the file cannot be read: {error}") from error
+    except OSError as error:
+        raise EnvError(name, file, f"the file cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EnvError(name, file, "the file cannot be read: it is no text in UTF-8") from error
 
 
 def data_dir(service: str) -> Path:

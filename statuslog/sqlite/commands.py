@@ -3,9 +3,10 @@
 from io import StringIO
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser, call_command
+from django.core.management import CommandError, CommandParser, call_command
 from django.db.models import Model
 
+from statuslog.command import Command, counted
 from statuslog.database import DatabaseRefused, engine
 
 
@@ -23,7 +24,7 @@ def prepare_database() -> None:
         raise CommandError(str(error)) from error
 
 
-class ResetCommand(BaseCommand):
+class ResetCommand(Command):
     """Deletes all rows of `model`, which people know as the records of `place`."""
 
     model: type[Model]
@@ -35,8 +36,8 @@ class ResetCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         call_command("migrate", verbosity=0, interactive=False)  # before the first start there is nothing
         rows = self.model._default_manager.all()
-        question = f"Delete all {rows.count():,} records of {self.place}? [y/N] "
+        question = f"Delete {counted(rows.count())} of {self.place}? [y/N] "
         if not options["yes"] and input(question).lower() != "y":
             raise CommandError("nothing was deleted")
         deleted, _ = rows.delete()
-        self.stdout.write(f"deleted {deleted:,} records of {self.place}")
+        self.stdout.write(f"deleted {counted(deleted)} of {self.place}")

@@ -58,7 +58,7 @@ def test_a_restart_between_two_requests_is_not_noticed(services: Services, serve
 
 
 def test_without_its_server_it_does_not_start_and_says_why(start: Start):
-    with pytest.raises(RuntimeError, match=r"CommandError: DATABASE_URL: connection .*refused"):
+    with pytest.raises(RuntimeError, match=r"\nDATABASE_URL: connection .*refused"):
         start("storage", DATABASE_URL="postgres://statuslog@127.0.0.1:9/statuslog")
 
 

@@ -19,6 +19,7 @@ from tests.manage_all import SCRIPT, LocalSystem
 
 pytestmark = pytest.mark.live
 
+PLACELESS = ("help", "setup", "run", "schema", "lint")  # take neither --docker nor --local
 COMMANDS = {
     *("help", "setup", "run", "up", "down", "status", "logs", "tail", "migrate", "makemigrations"),
     *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "import", "prune", "test", "bench", "lint"),
@@ -61,6 +62,17 @@ def test_help_names_every_command(stopped: LocalSystem, arguments: list[str]):
     assert set(re.findall(r"^  (\w+)", done.stdout, re.MULTILINE)) == COMMANDS
 
 
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+def test_each_command_prints_its_own_help(stopped: LocalSystem, command: str):
+    done = stopped(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    usage, text = done.stdout.split("\n", 1)
+    assert re.match(rf"usage: \./manage_all\.sh {command}( |$)", usage)
+    assert re.fullmatch(r"(  \S.*\n)+", text)
+    assert stopped(command, "--", "-h").stdout == stopped("help", command).stdout == done.stdout
+    assert not stopped.data_dir.exists()
+
+
 @pytest.mark.parametrize("word", ["halp", "cmd_help", "--stop", "run services"])
 def test_an_unknown_word(stopped: LocalSystem, word: str):
     done = stopped(word)
@@ -72,6 +84,10 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
 @pytest.mark.parametrize(
     "arguments",
     [
+        ["help", "halp"],
+        ["setup", "--now"],
+        ["lint", "all"],
+        ["schema", "--chek"],
         ["run", "--detatch"],
         ["run", "--detach", "now"],
         ["status", "all"],
@@ -92,9 +108,10 @@ def test_an_unknown_word(stopped: LocalSystem, word: str):
     ],
 )
 def test_an_unknown_argument(stopped: LocalSystem, arguments: list[str]):
-    done = stopped(*arguments, "--local") if arguments[0] != "run" else stopped(*arguments)
+    done = stopped(*arguments, "--local") if arguments[0] not in PLACELESS else stopped(*arguments)
     assert (done.returncode, done.stdout) == (2, "")
-    assert arguments[-1] in done.stderr
+    assert arguments[-1] in done.stderr.splitlines()[0]
+    assert re.search(rf"\nusage: \./manage_all\.sh {arguments[0]}( |\n)", done.stderr)
     assert not stopped.data_dir.exists()
 
 
@@ -242,7 +259,37 @@ def test_tail_follows(running: LocalSystem):
 def test_tail_of_what_does_not_run(stopped: LocalSystem):
     done = stopped("tail", "--local")
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("tail: service1 does not answer")
+    assert done.stderr == (
+        "tail: service1 does not answer (connection refused); ./manage_all.sh status shows how it is\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["status --local", "tail --local", "verify --local", "help"])
+def test_a_reader_that_ends_early_is_no_error(running: LocalSystem, command: str):
+    call_status(running, 1)
+    piped = f'set -o pipefail; "{SCRIPT}" {command} | head -c 1 >/dev/null; echo "${{PIPESTATUS[0]}}"'
+    done = subprocess.run(
+        ["bash", "-c", piped], cwd=running.folder, env=running.environment, capture_output=True, text=True
+    )
+    assert done.stderr == ""
+    assert done.stdout in ("0\n", "141\n")
+
+
+def test_what_prints_into_a_pipe_that_is_closed_says_nothing(running: LocalSystem):
+    call_status(running, 1)
+    for command in ("status", "tail", "verify"):
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = subprocess.run(
+            [SCRIPT, command, "--local"],
+            cwd=running.folder,
+            env=running.environment,
+            stdout=writing,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (141, ""), command
 
 
 def test_migrate_and_createsuperuser_before_the_first_start(stopped: LocalSystem):
@@ -266,16 +313,38 @@ def test_reset_without_a_terminal_wants_yes(running: LocalSystem):
     assert log(running) == before == running.vstorage.read_bytes()
 
 
-def test_reset_asks_and_takes_no_for_an_answer(running: LocalSystem):
+@pytest.mark.parametrize("answer", ["no", "y", ""])
+def test_reset_takes_anything_but_yes_for_a_no_and_says_so(running: LocalSystem, answer: str):
     call_status(running, 1)
     before = log(running)
     lines = before.count(b"\n")
-    code, output = on_a_terminal(running, ["reset", "--local"], "no\n")
+    code, output = on_a_terminal(running, ["reset", "--local"], f"{answer}\n")
     assert code == 1
-    assert f"Delete all {lines} records of the log, in {running.data_dir}" in output
-    assert f"Delete all {lines} lines of {running.vstorage}" in output
-    assert "nothing was deleted" in output
+    assert f"Delete {lines} records of the log, in {running.data_dir}" in output
+    assert f"Delete {lines} lines of {running.vstorage}" in output
+    assert f"the answer was '{answer}', and only yes goes on" in output
+    assert re.search(r"^(\033\[\S+m)?nothing was deleted", output, re.MULTILINE)
     assert log(running) == before == running.vstorage.read_bytes()
+
+
+@pytest.mark.parametrize("answer", ["no", "y"])
+def test_prune_takes_anything_but_yes_for_a_no_and_says_so(running: LocalSystem, answer: str):
+    call_status(running, 1)
+    before = log(running)
+    code, output = on_a_terminal(running, ["prune", "--local", "--keep-last", "1"], f"{answer}\n")
+    assert code == 1
+    said = f"nothing was removed: the answer was '{answer}', and only yes goes on"
+    assert said in output
+    assert "CommandError" not in output
+    assert log(running) == before
+
+
+@pytest.mark.parametrize("limit", [["--older-than", "1M"], ["--keep-last", "1K"], ["--max-bytes", "5%"]])
+def test_prune_refuses_a_wrong_limit_in_one_sentence(running: LocalSystem, limit: list[str]):
+    done = running("prune", "--local", "--yes", *limit)
+    assert (done.returncode, done.stdout) == (2, "")
+    begins = f"manage_all.sh prune: {limit[0]}: '{limit[1]}': must be a "
+    assert re.fullmatch(rf"{begins}.*; see \./manage_all\.sh prune --help\n", done.stderr)
 
 
 def test_reset_asks_and_takes_yes_for_an_answer(running: LocalSystem):

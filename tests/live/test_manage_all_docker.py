@@ -136,7 +136,7 @@ def test_backup_restore_and_prune(stack: LocalSystem):
     assert requests.get(f"{stack.public}/log", timeout=10).content == before == stack.vstorage.read_bytes()
     done = stack("prune", "--keep-last", "1", "--yes")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.endswith("equal, 1 records\n")
+    assert done.stdout.endswith("equal, 1 record\n")
     assert stack.vstorage.read_bytes() == before.splitlines(keepends=True)[-1]
     assert requests.get(f"{stack.public}/log", timeout=10).content == stack.vstorage.read_bytes()
     junk = stack.folder / "junk"

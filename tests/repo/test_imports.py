@@ -20,6 +20,7 @@ HOME = {
 MAY_USE_DJANGO = (
     "access.py",
     "compression.py",
+    "command.py",
     "database.py",
     "exposition.py",
     "health.py",

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-from django.core.management import BaseCommand
-
+from statuslog import command
 from statuslog.sqlite.commands import prepare_database
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Make or update the outbox's database."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 
-from statuslog import rewrite, verify
+from statuslog import command, rewrite, verify
 from statuslog.outbox.recording import recorder_from_environment
 from statuslog.progress import Progress
 from statuslog.recorder import Recorder
@@ -17,7 +17,7 @@ REWRITE_PATIENCE = 600.0
 STORAGE_TIMEOUT = 5.0
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Compare the log with vstorage. Exit code 0: equal; 1: not, or not to be found out."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,7 +42,7 @@ class Command(BaseCommand):
             progress.end()
         if isinstance(found, verify.Difference):
             raise CommandError(f"{found}\n`verify --repair` makes vstorage the copy of the log.")
-        self.stdout.write(f"equal, {found:,} records")
+        self.stdout.write(f"equal, {command.counted(found)}")
 
     def _compare(
         self, recorder: Recorder, progress: Progress, known: rewrite.Copied | None = None

@@ -7,15 +7,15 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError
+from django.core.management import CommandError
 
 from logs import copies
-from statuslog import filelock
+from statuslog import command, filelock
 
 CHUNK = 2**20
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Write a copy of the database to standard output, and its number of records and SHA-256 to standard error."
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,4 +41,4 @@ class Command(BaseCommand):
                 os.close(lock)
         except (copies.CopyError, sqlite3.Error, OSError) as error:
             raise CommandError(f"no backup was made: {error}") from error
-        sys.stderr.write(f"{count:,} records, sha256 {digest.hexdigest()}\n")
+        sys.stderr.write(f"{command.counted(count)}, sha256 {digest.hexdigest()}\n")

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 from django.db import DatabaseError
 
 from logs import import_lines, import_mark, importing
 from logs.importing import Counts
+from statuslog import command
 from statuslog.progress import Progress
 
 
@@ -26,7 +27,7 @@ def _rare_collections() -> Iterator[None]:
         gc.set_threshold(*usual)
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Store the lines of stdin that the log does not have. Exit code 1: some were rejected, or it had to stop."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -4,14 +4,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.core.management import BaseCommand, call_command
+from django.core.management import call_command
 
-from statuslog import env
+from statuslog import command, env
 from statuslog.database import engine
 from statuslog.sqlite.commands import prepare_database
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Make or update the database, make the first admin of DJANGO_SUPERUSER_*, collect the static files."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,12 +4,13 @@ import argparse
 from collections.abc import Callable
 from typing import Any
 
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 from django.db import Error
 
 from logs import limits, pruning
 from logs.limits import Limits
-from statuslog import quantities
+from statuslog import command, quantities
+from statuslog.command import counted, need_yes
 from statuslog.progress import Progress
 from statuslog.record import show_timestamp
 
@@ -24,7 +25,7 @@ def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return reader
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Remove the oldest records of the log, while the system runs."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -49,12 +50,12 @@ class Command(BaseCommand):
         if found is None:
             self.stdout.write("nothing to remove")
         else:
-            what = f"{found.count:,} of {found.total:,} records, all before {show_timestamp(found.before)}"
+            what = f"{found.count:,} of {counted(found.total)}, all before {show_timestamp(found.before)}"
             if options["dry_run"]:
                 self.stdout.write(f"would remove {what}")
                 return
-            if not options["yes"] and input(f"Remove {what}, for good? Type yes: ") != "yes":
-                raise CommandError("nothing was removed")
+            if not options["yes"]:
+                need_yes(f"Remove {what}, for good?", "nothing was removed")
             pruning.begin(found)
             self.stdout.write(f"removed {what}")
         if options["dry_run"]:
@@ -65,6 +66,6 @@ class Command(BaseCommand):
                 return
             progress = Progress(options["progress"])
             try:
-                pruning.finish(lambda done, total: progress(done / max(total, 1), f"of {total:,} records"))
+                pruning.finish(lambda done, total: progress(done / max(total, 1), f"of {counted(total)}"))
             finally:
                 progress.end()

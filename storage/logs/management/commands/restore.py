@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.conf import settings
-from django.core.management import BaseCommand, CommandError, CommandParser
+from django.core.management import CommandError, CommandParser
 from django.db import Error
 
 from logs import copies
 from logs.models import LogRecord
+from statuslog import command
+from statuslog.command import counted
 
 
-class Command(BaseCommand):
+class Command(command.Command):
     help = "Let the log be what a backup has kept. It works while the system runs, and keeps the old database."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -42,7 +44,7 @@ class Command(BaseCommand):
         except BaseException:
             self._drop()
             raise
-        self.stdout.write(f"the backup has {count:,} records, the log has {LogRecord.objects.count():,}")
+        self.stdout.write(f"the backup has {counted(count)}, the log has {LogRecord.objects.count():,}")
 
     def _put(self) -> None:
         if not self._part.exists():
@@ -55,7 +57,7 @@ class Command(BaseCommand):
             raise
         finally:
             self._drop()
-        self.stdout.write(f"restored; the old database, {count:,} records, is kept in {old}")
+        self.stdout.write(f"restored; the old database, {counted(count)}, is kept in {old}")
 
     def _drop(self) -> None:
         for end in ("", "-wal", "-shm", "-journal", ".lock"):
