@@ -8,23 +8,21 @@ import logging
 import os
 import random
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
-from statuslog import filelock, rewrite, tracing
-from statuslog.record import Record
-from statuslog.recorder import LOCK_TIMEOUT, Outbox, Recorder
+from statuslog import emptying, filelock, rewrite, tracing
+from statuslog.emptying import DeliveredOutbox
+from statuslog.recorder import LOCK_TIMEOUT, Recorder
 from statuslog.storage_client import StorageError
 from statuslog.vstorage import LockedFile, VstorageError
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
-STORE_TIMEOUT = 2.0
 # Under the lock, so a page must take less than a request is ready to wait for the lock.
 CATCH_UP_RECORDS = 100
 CATCH_UP_TIMEOUT = 0.3
@@ -32,22 +30,6 @@ READY_TIMEOUT = 1.0
 FIRST_PAUSE = 0.05
 LONGEST_PAUSE = 2.0
 LOOK_AROUND = 5.0  # another process of the service may have filled the outbox, and died
-
-
-class DeliveredOutbox(Outbox, Protocol):
-    """What the delivery needs of the outbox (statuslog/outbox/store.py)."""
-
-    def oldest(self, count: int) -> Mapping[int, Record]:
-        """Up to `count` records that wait, oldest first, by their rows."""
-
-    def remove(self, rows: Sequence[int]) -> None:
-        """Forget records that storage has."""
-
-    def counts(self) -> Mapping[str, int]:
-        """How many records wait, and how many were refused."""
-
-    def refuse(self, row: int, reason: str) -> None:
-        """Set a record aside that storage will never take."""
 
 
 class Delivery:
@@ -133,31 +115,13 @@ class Delivery:
             os.close(descriptor)
 
     def _empty_outbox(self) -> bool:
-        while waiting := self._outbox.oldest(BATCH):
-            try:
-                self._recorder.storage.store(list(waiting.values()), STORE_TIMEOUT)
-            except StorageError as error:
-                if not error.refused:
-                    self._recorder.storage_down = True
-                    log.warning("the outbox stays filled: %s", error)
-                    return False
-                self._deliver_singly(waiting)
-            else:
-                self._outbox.remove(list(waiting))
+        try:
+            emptying.empty(self._recorder, self._outbox)
+        except StorageError as error:
+            self._recorder.storage_down = True
+            log.warning("the outbox stays filled: %s", error)
+            return False
         return True
-
-    def _deliver_singly(self, waiting: Mapping[int, Record]) -> None:
-        """Find the records of a batch that storage refuses, and set them aside."""
-        for row, made in waiting.items():
-            try:
-                self._recorder.storage.store([made], STORE_TIMEOUT)
-            except StorageError as error:
-                if not error.refused:
-                    raise
-                log.error("storage refuses the record %s for good: %s", made.id, error)
-                self._outbox.refuse(row, str(error))
-            else:
-                self._outbox.remove([row])
 
     def _mend_vstorage(self) -> bool:
         """Tell the file that our outbox is empty, and write what it lacks; True when it lacks nothing."""

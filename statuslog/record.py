@@ -21,6 +21,8 @@ MEBIBYTE = 2**20
 SECONDS_PER_HOUR = 3600
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+AHEAD = timedelta(minutes=5)  # a record whose time is further ahead than that comes from a wrong clock
+FAR = timedelta(days=1)  # no clock that was set back to the right time was further ahead: that one was wrong
 LONGEST_UPTIME = 2**53  # seconds: beyond it a float skips whole numbers
 MOST_BYTES = 2**63 - 1  # what a column of a database holds
 

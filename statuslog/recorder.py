@@ -223,7 +223,7 @@ class Recorder:
                 return "stored"
             except StorageError as error:
                 reason = f"storage did not take the record ({error})"
-                self.storage_down = not error.refused
+                self.storage_down = not error.is_about_the_request
                 log.warning("%s; it goes to the outbox", reason)
         if file:
             file.set_waiting(self.service, True)

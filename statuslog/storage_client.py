@@ -8,28 +8,35 @@ from typing import Any
 
 import requests
 
-from statuslog import tracing
+from statuslog import tracing, verdict
 from statuslog.peer import Peer, PeerError, read, stream
 from statuslog.record import Record, RecordError, show_timestamp
+from statuslog.verdict import Verdict
 
 LONGEST_ANSWER = 64 * 1024
 LONGEST_PAGE = 16 * 2**20
 ERROR_SHOWN = 200
+NONE: Mapping[str, str] = {}
 
 
 class StorageError(Exception):
     """storage did not take the records, or may not have; the text says why.
 
-    `refused`: it has looked at them, and would refuse them again.
+    `verdict` is storage's own, or None: there was no answer, or it was another program's.
     """
 
-    def __init__(self, text: str, *, refused: bool = False) -> None:
+    def __init__(self, text: str, verdict: Verdict | None = None) -> None:
         super().__init__(text)
-        self.refused = refused
+        self.verdict = verdict
+
+    @property
+    def is_about_the_request(self) -> bool:
+        """storage works, and has said why it does not take just this."""
+        return self.verdict in (Verdict.REFUSED, Verdict.EARLY, Verdict.LARGE, Verdict.FENCED)
 
 
 class StorageClient:
-    """storage at `url`. Safe to use from many threads."""
+    """storage at `url`. Safe to use from many threads. What another program answers there counts as no answer."""
 
     def __init__(self, url: str) -> None:
         self._peer = Peer(url)
@@ -51,39 +58,27 @@ class StorageClient:
             headers["Log-Fence"] = show_timestamp(fence)
         body = json.dumps(records).encode()
         try:
-            with self._peer.request("POST", "/log", timeout=timeout, body=body, headers=headers) as response:
+            with self._ask("POST", "/log", timeout, headers, body) as (response, found):
                 answer = read(response, LONGEST_ANSWER)
-                status = response.status_code
         except PeerError as error:
             raise StorageError(str(error)) from error
-        if status not in (200, 201):
-            # Without the right token (401, 403) it has not looked at them.
-            refused = 400 <= status < 500 and status not in (401, 403)
-            raise StorageError(f"{status}: {_detail(answer)}", refused=refused)
+        if found != Verdict.STORED:
+            raise StorageError(f"{response.status_code}: {_detail(answer)}", found)
 
     def records(self, since: datetime, limit: int, timeout: float) -> list[Record]:
         """Up to `limit` records of the log from `since` on, in the log's order. Raises StorageError."""
         query = f"format=ndjson&since={show_timestamp(since)}&limit={limit}"
+        answer = self._get(f"/log?{query}", timeout, LONGEST_PAGE)
         try:
-            with self.log("GET", query, {}, timeout) as response:
-                answer = read(response, LONGEST_PAGE)
-                if response.status_code != 200:
-                    raise StorageError(f"{response.status_code}: {_detail(answer)}")
             return [Record.from_json(json.loads(line)) for line in answer.splitlines()]
-        except PeerError as error:
-            raise StorageError(str(error)) from error
         except (ValueError, RecordError) as error:
             raise StorageError(f"its log is not what it should be: {error}") from error
 
     def edition(self, timeout: float) -> int:
         """The log's edition: how many times its past was changed. Raises StorageError."""
-        answer = b""
+        answer = self._get("/edition", timeout, LONGEST_ANSWER)
         try:
-            with self._peer.request("GET", "/edition", timeout=timeout) as response:
-                answer = read(response, LONGEST_ANSWER)
             return int(json.loads(answer)["edition"])
-        except PeerError as error:
-            raise StorageError(str(error)) from error
         except (ValueError, LookupError, TypeError) as error:
             raise StorageError(f"it does not say of which edition its log is: {_detail(answer)}") from error
 
@@ -92,15 +87,9 @@ class StorageClient:
 
         Raises StorageError.
         """
-        answer = b""
+        answer = self._get(f"/overview?step={step}&points={points}", timeout, LONGEST_PAGE)
         try:
-            with self._peer.request("GET", f"/overview?step={step}&points={points}", timeout=timeout) as response:
-                answer = read(response, LONGEST_PAGE)
-                if response.status_code != 200:
-                    raise StorageError(f"{response.status_code}: {_detail(answer)}")
             return json.loads(answer)
-        except PeerError as error:
-            raise StorageError(str(error)) from error
         except ValueError as error:
             raise StorageError(f"it does not say how the log is: {_detail(answer)}") from error
 
@@ -119,15 +108,45 @@ class StorageClient:
     def log(self, method: str, query: str, headers: Mapping[str, str], timeout: float) -> Iterator[requests.Response]:
         """storage's answer to GET or HEAD `/log?query`, its body not yet read. Raises PeerError."""
         path = f"/log?{query}" if query else "/log"
-        with self._peer.request(method, path, timeout=timeout, headers=headers) as response:
+        with self._ask(method, path, timeout, headers) as (response, _):
             yield response
 
     def is_ready(self, timeout: float) -> bool:
+        """storage says that it is ready."""
         try:
-            with self._peer.request("GET", "/readyz", timeout=timeout) as response:
+            with self._ask("GET", "/readyz", timeout) as (response, _):
                 return response.status_code == 200
         except PeerError:
             return False
+
+    def _get(self, path: str, timeout: float, longest: int) -> bytes:
+        """The body of the answer to GET, if its status is 200. Raises StorageError."""
+        try:
+            with self._ask("GET", path, timeout) as (response, _):
+                answer = read(response, longest)
+        except PeerError as error:
+            raise StorageError(str(error)) from error
+        if response.status_code != 200:
+            raise StorageError(f"{response.status_code}: {_detail(answer)}")
+        return answer
+
+    @contextmanager
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        timeout: float,
+        headers: Mapping[str, str] = NONE,
+        body: bytes | None = None,
+    ) -> Iterator[tuple[requests.Response, Verdict]]:
+        """storage's own answer, its body not yet read, and its verdict. Raises PeerError, also for another's answer."""
+        challenge = verdict.challenge()
+        headers = {**headers, verdict.CHALLENGE: challenge}
+        with self._peer.request(method, path, timeout=timeout, headers=headers, body=body) as response:
+            found = verdict.read(response.headers.get(verdict.VERDICT), challenge)
+            if found is None:
+                raise PeerError(f"{response.status_code} from a program at its address that is not storage")
+            yield response, found
 
 
 def _detail(answer: bytes) -> str:

@@ -1,14 +1,17 @@
 """storage and the outbox as the recorder sees them, kept in lists: storage is faked at the edge of `storage_client`."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from statuslog.missed import Missed
 from statuslog.record import LineStyle, Record
 from statuslog.recorder import OutboxError, Recorder
 from statuslog.storage_client import StorageClient, StorageError
+from statuslog.verdict import Verdict
 from statuslog.vstorage import Vstorage
+
+MAX = datetime.max.replace(tzinfo=UTC)
 
 
 class StorageInMemory(StorageClient):
@@ -36,7 +39,7 @@ class StorageInMemory(StorageClient):
     def store(self, records: Sequence[Record], timeout: float, fence: datetime | None = None) -> None:
         self.before()
         if fence and self.fence and fence < self.fence:
-            raise StorageError("412: the log is fenced off", refused=True)
+            raise StorageError("412: the log is fenced off", Verdict.FENCED)
         self.batches.append(list(records))
 
     def set_fence(self, fence: datetime, timeout: float) -> None:
@@ -62,11 +65,11 @@ class StorageInMemory(StorageClient):
         self.batches = [self.stored[count:]]
         self.log_edition += 1
 
-    def fail(self, *, refused: bool = False) -> None:
+    def fail(self, verdict: Verdict | None = None) -> None:
         """From now on it takes nothing."""
 
         def failing() -> None:
-            raise StorageError("507: too little free disk", refused=refused)
+            raise StorageError("507: too little free disk", verdict)
 
         self.before = failing
 
@@ -81,6 +84,8 @@ class OutboxInMemory:
         self.most = most
         self.waiting: dict[int, Record] = {}
         self.refused: dict[int, str] = {}
+        self.set_aside: dict[int, Record] = {}
+        self.due: dict[int, datetime] = {}
         self._row = 0
 
     def put(self, records: Sequence[Record]) -> None:
@@ -91,17 +96,28 @@ class OutboxInMemory:
             self.waiting[self._row] = record
 
     def is_empty(self) -> bool:
-        return not self.waiting
+        return not self.oldest(1) and not self.late(1)
 
     def oldest(self, count: int) -> dict[int, Record]:
-        return dict(list(self.waiting.items())[:count])
+        return dict([(row, made) for row, made in self.waiting.items() if row not in self.due][:count])
+
+    def late(self, count: int) -> dict[int, Record]:
+        now = datetime.now(UTC)
+        return dict([(row, made) for row, made in self.waiting.items() if self.due.get(row, MAX) <= now][:count])
+
+    def defer(self, row: int, due: datetime) -> None:
+        self.due[row] = due
+
+    def has_early(self) -> bool:
+        return any(due > datetime.now(UTC) for due in self.due.values())
 
     def remove(self, rows: Sequence[int]) -> None:
         for row in rows:
             del self.waiting[row]
+            self.due.pop(row, None)
 
     def refuse(self, row: int, reason: str) -> None:
-        del self.waiting[row]
+        self.set_aside[row] = self.waiting.pop(row)
         self.refused[row] = reason
 
     def counts(self) -> dict[str, int]:

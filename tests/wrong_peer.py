@@ -5,11 +5,14 @@ What a service or a client makes of it is real: its socket, its deadlines.
 
 import contextlib
 import json
+import re
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
+
+from statuslog.verdict import Verdict, show
 
 # What the peer does with a connection whose request it has read; it may wait on the event, which ends the peer.
 Behaviour = Callable[[socket.socket, threading.Event], None]
@@ -46,8 +49,12 @@ class WrongPeer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while request := _request(connection):
                 self.requests.append(request)
-                behaviour = self.behaviour
-                behaviour(connection, self._over)
+                behaviour = given = self.behaviour
+                if isinstance(given, _FromStorage):
+                    behaviour = given.behaviour
+                    behaviour(cast(socket.socket, _Marked(connection, _verdict(given, request))), self._over)
+                else:
+                    behaviour(connection, self._over)
                 if not isinstance(behaviour, _Answer):
                     return
 
@@ -75,6 +82,42 @@ class _Answer:
 
     def __call__(self, connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(self.data)
+
+
+class _FromStorage:
+    """A behaviour whose answers storage would have signed with this verdict."""
+
+    def __init__(self, behaviour: Behaviour, verdict: Verdict) -> None:
+        self.behaviour = behaviour
+        self.verdict = verdict
+
+    def __call__(self, connection: socket.socket, over: threading.Event) -> None:
+        raise AssertionError("only WrongPeer knows the request")
+
+
+class _Marked:
+    """A connection that puts a header into the first thing that is sent: below its status line."""
+
+    def __init__(self, connection: socket.socket, header: bytes) -> None:
+        self._connection = connection
+        self._header = header
+
+    def sendall(self, data: bytes) -> None:
+        self._connection.sendall(data.replace(b"\r\n", b"\r\n" + self._header, 1))
+        self._header = b""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+
+def _verdict(behaviour: _FromStorage, request: bytes) -> bytes:
+    (challenge,) = re.findall(rb"\r\nLog-Challenge: (\S+)\r\n", request) or [b"none"]
+    return f"Log-Verdict: {show(behaviour.verdict, challenge.decode())}\r\n".encode()
+
+
+def from_storage(behaviour: Behaviour, verdict: Verdict = Verdict.ANSWERED) -> Behaviour:
+    """The same, recognised by the services as storage's own answer."""
+    return _FromStorage(behaviour, verdict)
 
 
 def http(status: int, body: bytes = b"", *headers: str) -> bytes:

@@ -1,12 +1,13 @@
 """What the recorder and the delivery do with the outbox."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from django.db import DatabaseError, transaction
-from django.db.models import Max, Min
+from django.db.models import Max, Min, QuerySet
 
 from statuslog.outbox.models import OutboxRecord
-from statuslog.record import Record
+from statuslog.record import EPOCH, Record
 from statuslog.recorder import OutboxError
 
 
@@ -20,19 +21,25 @@ class Outbox:
         """Keep the records, all or none; when it returns they are on the disk. Raises OutboxError."""
         try:
             with transaction.atomic(durable=True):
-                ends = OutboxRecord.objects.aggregate(first=Min("row"), last=Max("row"))
-                # An upper bound, found without counting: rows go from the front.
-                held = 0 if ends["last"] is None else ends["last"] - ends["first"] + 1
-                if held + len(records) > self.most:
+                if not self._has_room(len(records)):
                     raise OutboxError(f"the outbox is full (OUTBOX_MAX_RECORDS={self.most})")
                 OutboxRecord.objects.bulk_create(OutboxRecord(record=record.to_json()) for record in records)
         except DatabaseError as error:
             raise OutboxError(f"the outbox cannot be written: {error}") from error
 
+    def _has_room(self, count: int) -> bool:
+        ends = OutboxRecord.objects.aggregate(first=Min("row"), last=Max("row"))
+        # An upper bound that costs nothing. Where rows in between are gone it is too high, and they are counted.
+        held = 0 if ends["last"] is None else ends["last"] - ends["first"] + 1
+        return held + count <= self.most or OutboxRecord.objects.count() + count <= self.most
+
     def oldest(self, count: int) -> dict[int, Record]:
-        """Up to `count` records that wait, oldest first, by their rows."""
-        rows = OutboxRecord.objects.filter(refused="").order_by("row")[:count]
-        return {row.row: Record.from_json(row.record) for row in rows}
+        """Up to `count` records that wait and were never sent, oldest first, by their rows."""
+        return _records(_waiting().filter(due=EPOCH), count)
+
+    def late(self, count: int) -> dict[int, Record]:
+        """Up to `count` records that are to be sent again now, by their rows; vstorage may lack their lines."""
+        return _records(_waiting().filter(due__gt=EPOCH), count)
 
     def remove(self, rows: Sequence[int]) -> None:
         """Forget records that storage has."""
@@ -42,10 +49,27 @@ class Outbox:
         """Set a record aside that storage will never take."""
         OutboxRecord.objects.filter(row=row).update(refused=reason)
 
+    def defer(self, row: int, due: datetime) -> None:
+        """Keep a record that is not to be sent before that time."""
+        OutboxRecord.objects.filter(row=row).update(due=due)
+
     def counts(self) -> Mapping[str, int]:
         """How many records wait, and how many were refused."""
         waiting = OutboxRecord.objects.filter(refused="").count()
         return {"waiting": waiting, "refused": OutboxRecord.objects.count() - waiting}
 
     def is_empty(self) -> bool:
-        return not OutboxRecord.objects.filter(refused="").exists()
+        """Nothing waits in it that is to be sent now."""
+        return not _waiting().exists()
+
+    def has_early(self) -> bool:
+        """A record waits in it whose time has not come yet."""
+        return OutboxRecord.objects.filter(refused="", due__gt=datetime.now(UTC)).exists()
+
+
+def _waiting() -> QuerySet[OutboxRecord]:
+    return OutboxRecord.objects.filter(refused="", due__lte=datetime.now(UTC))
+
+
+def _records(rows: QuerySet[OutboxRecord], count: int) -> dict[int, Record]:
+    return {row.row: Record.from_json(row.record) for row in rows.order_by("due", "row")[:count]}

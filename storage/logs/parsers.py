@@ -10,6 +10,8 @@ from rest_framework.exceptions import APIException, ParseError
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
 
+from statuslog.verdict import Verdict
+
 CHUNK = 64 * 1024
 
 
@@ -20,6 +22,7 @@ class LengthRequired(APIException):
 
 class TooLarge(APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
+    verdict = Verdict.LARGE
 
 
 def check_length(request: Request) -> None:

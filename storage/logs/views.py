@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from logs import following, overview, pages, readiness, writer
+from logs.ahead import Early, check_times
 from logs.following import Following
 from logs.forms import CSV_FORM, FORMS, JSON_FORM, Form, as_page
 from logs.models import Edition
@@ -28,6 +29,7 @@ from statuslog.compression import compressed
 from statuslog.record import RecordError, parse_timestamp, show_timestamp
 from statuslog.rest import SILENCE, JSONView, PlainTextRenderer, View, preferred_type, prefers_json, wants_json
 from statuslog.streams import TooMany
+from statuslog.verdict import CHALLENGE, Verdict
 
 
 class NoRoom(APIException):
@@ -35,12 +37,26 @@ class NoRoom(APIException):
     default_detail = "too little free disk (MIN_FREE_BYTES); nothing was stored"
 
 
+class Refused(ValidationError):
+    """400: what was posted is wrong, and nothing of it was stored."""
+
+    verdict = Verdict.REFUSED
+
+
+class TooEarly(ValidationError):
+    """400: the time of a record has not come yet, and nothing was stored."""
+
+    verdict = Verdict.EARLY
+
+
 class Conflict(APIException):
     status_code = status.HTTP_409_CONFLICT
+    verdict = Verdict.REFUSED
 
 
 class Fenced(APIException):
     status_code = status.HTTP_412_PRECONDITION_FAILED
+    verdict = Verdict.FENCED
 
 
 class Busy(APIException):
@@ -113,8 +129,10 @@ class LogView(View):
         try:
             post = _post_of(request)
             new = writer.store(post)
+        except Early as error:
+            raise TooEarly(str(error)) from error
         except RecordError as error:
-            raise ValidationError(str(error)) from error
+            raise Refused(str(error)) from error
         except writer.Conflict as error:
             raise Conflict(str(error)) from error
         except writer.Fenced as error:
@@ -126,6 +144,11 @@ class LogView(View):
         except writer.Away as error:
             raise Away from error
         return _stored(request, len(post.records), new)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response: Response = super().handle_exception(exc)
+        response.verdict = getattr(exc, "verdict", Verdict.ANSWERED)  # type: ignore[attr-defined]
+        return response
 
 
 class EditionView(JSONView):
@@ -157,9 +180,15 @@ def _post_of(request: Request) -> Post:
         # The same key with fewer lines would look like a repetition: the line after the last must be unknown too.
         unused = [uuid5(key, str(len(records) + 1))] if key else []
         return Post(records, by_line=True, unused=unused, fence=fence)
+    place = "record" if isinstance(data, list) else ""
     if isinstance(data, Lines):
-        return Post(records_from_lines(data.lines), fence=fence)
-    return Post([] if data == [] and fence else records_from_json(data), fence=fence)
+        records, place = records_from_lines(data.lines), "line"
+    elif data == [] and fence:
+        records = []
+    else:
+        records = records_from_json(data)
+    check_times(records, place, of_a_service=CHALLENGE in request.headers)
+    return Post(records, fence=fence)
 
 
 def _form(request: Request, query: Query) -> Form:
@@ -266,4 +295,6 @@ def _stored(request: Request, sent: int, new: int) -> Response:
     code = status.HTTP_201_CREATED if new else status.HTTP_200_OK
     counts = {"stored": new, "known": sent - new}
     text = f"stored {new}, known already {sent - new}\n"
-    return Response(counts if wants_json(request) else text, status=code)
+    response = Response(counts if wants_json(request) else text, status=code)
+    response.verdict = Verdict.STORED  # type: ignore[attr-defined]
+    return response

@@ -54,9 +54,10 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 # What comes in on the API's port needs of these only the first two and Content-Length: storage/wsgi.py. And a token, if
-# there are any; the admin has a login of its own.
+# there are any; the admin has a login of its own. The services must recognise storage, even when it wants a token.
 API_MIDDLEWARE = [
     "statuslog.middleware.InternalTracing",
+    "storage.verdicts.TellVerdict",
     "storage.ports.UrlconfByPort",
     "django.middleware.common.CommonMiddleware",
     "statuslog.access.NeedToken",

@@ -277,7 +277,7 @@ def test_a_question_that_is_not_understood(filled: Services, open_page: Open):
     ("later", "title", "detail", "note"),
     [
         (timedelta(hours=-2, seconds=-5), "All is well, but there is nothing new", "The last record is 2 h", "stale"),
-        (timedelta(hours=2), "A record is dated in the future", "Was the clock set back?", "future"),
+        (timedelta(minutes=4), "A record is dated in the future", "Was the clock set back?", "future"),
     ],
 )
 def test_a_newest_record_that_is_not_of_now(

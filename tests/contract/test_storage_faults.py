@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from statuslog.verdict import Verdict
 from tests.contract.agreement import stores_agree, until
 from tests.contract.client import PROBLEM, TEXT, get, get_json, within
 from tests.contract.conftest import Start, another_writer
@@ -17,6 +18,7 @@ from tests.wrong_peer import (
     answering,
     answering_json,
     byte_by_byte,
+    from_storage,
     hanging,
     hanging_up,
     http,
@@ -26,6 +28,8 @@ from tests.wrong_peer import (
 
 pytestmark = pytest.mark.live
 
+CODES = (200, 201, 204, 302, 400, 401, 403, 404, 405, 409, 413, 415, 429)  # of a program that is not storage
+HEALTHY = from_storage(answering(200), Verdict.STORED)
 QUEUED = "storage=queued, vstorage=written"
 STORED = "storage=stored, vstorage=written"
 
@@ -33,7 +37,7 @@ STORED = "storage=stored, vstorage=written"
 @pytest.fixture(scope="module")
 def storage() -> Iterator[WrongPeer]:
     """What the services take for storage."""
-    with wrong_peer(answering(200)) as peer:
+    with wrong_peer(HEALTHY) as peer:
         yield peer
 
 
@@ -60,13 +64,14 @@ def status(services: Services) -> str:
         (byte_by_byte(http(201, b"{}")), "no answer within 0.4 s"),
         (hanging_up, "connection lost"),
         (sending(RUBBISH), "not an HTTP answer"),
-        (answering_json(507, {"detail": "too little free disk"}), "507: too little free disk"),
-        (answering_json(409, {"detail": "another one"}), "409: another one"),
+        (from_storage(answering_json(507, {"detail": "too little free disk"})), "507: too little free disk"),
+        (from_storage(answering_json(409, {"detail": "another one"}), Verdict.REFUSED), "409: another one"),
+        *((answering(code, b"<html>"), f"{code} from a program at its address that is not storage") for code in CODES),
     ],
-    ids=["hanging", "byte by byte", "hangs up", "rubbish", "507", "409"],
+    ids=["hanging", "byte by byte", "hangs up", "rubbish", "507", "409", *map(str, CODES)],
 )
 def test_the_record_waits_in_the_outbox(storage: WrongPeer, other: Services, behaviour: Behaviour, reason: str):
-    storage.behaviour = answering(200)
+    storage.behaviour = HEALTHY
     # With something in the outbox it is the delivery that may meet the fault first, and the request then does not try.
     until(lambda: status(other) == STORED and other.readiness("service2")["outbox"]["waiting"] == 0)
     logged = len(other.output("service2"))
@@ -85,7 +90,7 @@ def test_a_service_that_waits_for_storage_says_so(storage: WrongPeer, other: Ser
 
 
 def test_many_at_once_with_a_hanging_storage_are_all_answered_in_time(storage: WrongPeer, other: Services):
-    storage.behaviour = answering(200)
+    storage.behaviour = HEALTHY
     until(lambda: status(other) == STORED)
     before = len(other.vstorage.read_bytes().splitlines())
     storage.behaviour = hanging
@@ -155,14 +160,14 @@ def test_the_log_s_failure_is_a_problem_for_who_asks_for_json(storage: WrongPeer
 
 @pytest.mark.parametrize("code", [200, 400, 406, 500, 503])
 def test_status_type_and_body_of_the_log_are_storage_s(storage: WrongPeer, door: str, code: int):
-    storage.behaviour = answering(code, "ä\n".encode(), "Content-Type: text/x-thing; charset=utf-8")
+    storage.behaviour = from_storage(answering(code, "ä\n".encode(), "Content-Type: text/x-thing; charset=utf-8"))
     answer = get(f"{door}/log")
     assert (answer.status_code, answer.headers["Content-Type"]) == (code, "text/x-thing; charset=utf-8")
     assert answer.content == "ä\n".encode()
 
 
 def test_the_query_of_the_log_is_handed_on_as_it_is(storage: WrongPeer, door: str):
-    storage.behaviour = answering(200, b"")
+    storage.behaviour = from_storage(answering(200, b""))
     get(f"{door}/log?since=2025-01-01T00:00:00Z&q=a%20b%2Fc&q=%C3%A4&&x")
     line = next(request for request in reversed(storage.requests) if b"since=" in request).split(b"\r\n")[0]
     assert line == b"GET /log?since=2025-01-01T00:00:00Z&q=a%20b%2Fc&q=%C3%A4&&x HTTP/1.1"

@@ -17,6 +17,7 @@ from tests.wrong_peer import (
     Behaviour,
     WrongPeer,
     answering,
+    from_storage,
     hanging,
     hanging_up,
     http,
@@ -26,7 +27,7 @@ from tests.wrong_peer import (
 
 pytestmark = pytest.mark.urls("service1.urls")
 
-LOG = answering(200, "a\nä\n".encode(), "Content-Type: text/plain; charset=utf-8")
+LOG = from_storage(answering(200, "a\nä\n".encode(), "Content-Type: text/plain; charset=utf-8"))
 
 
 @pytest.fixture(autouse=True)
@@ -70,7 +71,7 @@ def test_nothing_else_of_the_client_s_is_handed_on(client: Client, peer: WrongPe
 
 
 def test_a_compressed_answer_stays_compressed(client: Client, peer: WrongPeer):
-    peer.behaviour = answering(200, gzip.compress(b"a\n"), "Content-Encoding: gzip")
+    peer.behaviour = from_storage(answering(200, gzip.compress(b"a\n"), "Content-Encoding: gzip"))
     response = client.get("/log", headers={"Accept-Encoding": "gzip"})
     assert response["Content-Encoding"] == "gzip"
     assert isinstance(response, StreamingHttpResponse)
@@ -79,7 +80,8 @@ def test_a_compressed_answer_stays_compressed(client: Client, peer: WrongPeer):
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])
 def test_an_error_of_storage_is_handed_on(client: Client, peer: WrongPeer, status: int):
-    peer.behaviour = answering(status, b"why\n", "Content-Type: text/plain", "Retry-After: 1", "Server: x", "X-Y: z")
+    headers = ("Content-Type: text/plain", "Retry-After: 1", "Server: x", "X-Y: z")
+    peer.behaviour = from_storage(answering(status, b"why\n", *headers))
     response = client.get("/log")
     assert response.status_code == status
     assert response["Retry-After"] == "1"
@@ -98,8 +100,8 @@ def test_storage_refused_is_502_as_one_line(client: Client, own: Recorder):
 
 @pytest.mark.parametrize(
     ("behaviour", "status"),
-    [(hanging, 504), (hanging_up, 502), (sending(RUBBISH), 502)],
-    ids=["hanging", "hanging up", "rubbish"],
+    [(hanging, 504), (hanging_up, 502), (sending(RUBBISH), 502), (answering(200, b"<html>"), 502)],
+    ids=["hanging", "hanging up", "rubbish", "another program"],
 )
 def test_storage_that_does_not_answer(client: Client, peer: WrongPeer, behaviour: Behaviour, status: int):
     peer.behaviour = behaviour
@@ -110,7 +112,7 @@ def test_storage_that_does_not_answer(client: Client, peer: WrongPeer, behaviour
 
 @pytest.mark.parametrize("hang", [False, True], ids=["dies", "falls silent"])
 def test_a_log_that_breaks_off_is_not_ended_quietly(client: Client, peer: WrongPeer, hang: bool):
-    peer.behaviour = sending(http(200, b"a\nb\n")[:-2], hang=hang)
+    peer.behaviour = from_storage(sending(http(200, b"a\nb\n")[:-2], hang=hang))
     response = client.get("/log")
     assert isinstance(response, StreamingHttpResponse)
     with pytest.raises(Exception, match=r"[Rr]ead"):
@@ -124,7 +126,7 @@ def test_storage_may_be_silent_for_as_long_as_it_says(client: Client, peer: Wron
         over.wait(0.6)  # beyond LOG_TIMEOUT
         connection.sendall(answer[-6:])
 
-    peer.behaviour = slow
+    peer.behaviour = from_storage(slow)
     assert body(client) == b"found\n"
 
 
@@ -141,7 +143,7 @@ def test_the_connection_to_storage_is_free_again(client: Client, peer: WrongPeer
 
 
 def test_head_asks_storage_with_head(client: Client, peer: WrongPeer):
-    peer.behaviour = sending(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n")
+    peer.behaviour = from_storage(sending(b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\n"))
     response = client.head("/log")
     assert peer.requests[0].startswith(b"HEAD /log ")
     assert response["Content-Length"] == "5"

@@ -1,16 +1,19 @@
 """What the stores could not take is brought to them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from statuslog import delivery
+from statuslog import delivery, emptying
 from statuslog.delivery import Delivery
 from statuslog.record import EPOCH, MICROSECOND, Record, new_id
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageError
+from statuslog.verdict import Verdict
 from tests.in_memory import OutboxInMemory, StorageInMemory
 
 
@@ -47,11 +50,11 @@ def test_it_waits_until_storage_is_ready(courier: Delivery, own: Recorder, stora
 def test_it_empties_the_outbox_oldest_first_in_bounded_batches(
     courier: Delivery, own: Recorder, storage: StorageInMemory, outbox: OutboxInMemory, file: Path
 ):
-    kept = outage(own, storage, 2 * delivery.BATCH + 1)
+    kept = outage(own, storage, 2 * emptying.BATCH + 1)
     storage.ready = True
     assert courier.deliver()
     assert [record for batch in storage.batches for record in batch] == kept
-    assert max(len(batch) for batch in storage.batches) == delivery.BATCH
+    assert max(len(batch) for batch in storage.batches) == emptying.BATCH
     assert outbox.is_empty()
     assert file.read_text().splitlines() == storage.lines
 
@@ -84,7 +87,7 @@ def test_others_may_mend_the_file_only_after_that(
 
 
 def test_what_storage_refuses_for_good_is_set_aside(
-    courier: Delivery, own: Recorder, storage: StorageInMemory, outbox: OutboxInMemory, monkeypatch
+    courier: Delivery, own: Recorder, storage: StorageInMemory, outbox: OutboxInMemory, file: Path, monkeypatch
 ):
     bad = outage(own, storage, 3)[1]
     storage.ready = True
@@ -92,7 +95,7 @@ def test_what_storage_refuses_for_good_is_set_aside(
 
     def refusing(records, *args, **options):
         if bad in records:
-            raise StorageError("409: a record with this id exists and is another one", refused=True)
+            raise StorageError("409: a record with this id exists and is another one", Verdict.REFUSED)
         store(records, *args, **options)
 
     monkeypatch.setattr(storage, "store", refusing)
@@ -100,7 +103,85 @@ def test_what_storage_refuses_for_good_is_set_aside(
     assert len(storage.stored) == 2
     assert list(outbox.refused.values()) == ["409: a record with this id exists and is another one"]
     assert courier.facts() == {"outbox": {"waiting": 0, "refused": 1}}
+    assert file.read_text().splitlines() == storage.lines  # the outbox alone has the record now
     assert courier.deliver()  # it is not tried again
+
+
+def refusing(
+    storage: StorageInMemory, bad: Sequence[Record], verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Let storage give its verdict on any request with one of these records."""
+    store: Callable[..., None] = storage.store
+
+    def refuse(records: Sequence[Record], *args: Any, **options: Any) -> None:
+        if any(made in records for made in bad):
+            raise StorageError(f"400: {verdict}", verdict)
+        store(records, *args, **options)
+
+    monkeypatch.setattr(storage, "store", refuse)
+
+
+@pytest.mark.parametrize("verdict", [Verdict.EARLY, Verdict.LARGE])
+def test_what_storage_does_not_take_now_waits_and_stops_nobody(
+    courier: Delivery, own: Recorder, storage: StorageInMemory, outbox: OutboxInMemory, file: Path, verdict: Verdict
+):
+    kept = outage(own, storage, 5)
+    storage.ready = True
+    with pytest.MonkeyPatch.context() as patch:
+        refusing(storage, kept[1:3], verdict, patch)
+        assert courier.deliver()
+        assert storage.stored == [kept[0], *kept[3:]]
+        assert courier.facts() == {"outbox": {"waiting": 2, "refused": 0}}
+        assert file.read_text().splitlines() == storage.lines
+        tries = len(storage.batches)
+        assert courier.deliver()
+        assert len(storage.batches) == tries  # they are not sent before it is time
+    outbox.due = dict.fromkeys(outbox.due, EPOCH + MICROSECOND)  # their time has come
+    assert courier.deliver()
+    assert storage.stored == kept
+    assert file.read_text().splitlines() == [made.line for made in kept]
+    assert outbox.is_empty()
+
+
+def test_a_record_of_tomorrow_is_due_when_storage_will_take_it(
+    courier: Delivery, own: Recorder, storage: StorageInMemory, outbox: OutboxInMemory, monkeypatch: pytest.MonkeyPatch
+):
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    outbox.put([replace(own.keep().record, id=new_id(), timestamp=tomorrow)])
+    refusing(storage, list(outbox.waiting.values()), Verdict.EARLY, monkeypatch)
+    assert courier.deliver()
+    assert list(outbox.due.values()) == [tomorrow - timedelta(minutes=5)]
+
+
+@pytest.mark.parametrize("number", range(1, 4))
+def test_who_is_killed_while_a_late_record_is_delivered_leaves_the_rest_to_the_next(
+    courier: Delivery, own: Recorder, storage: StorageInMemory, outbox: OutboxInMemory, file: Path, number: int
+):
+    kept = outage(own, storage, 3)
+    storage.ready = True
+    with pytest.MonkeyPatch.context() as patch:
+        refusing(storage, kept[1:2], Verdict.EARLY, patch)
+        courier.deliver()
+    outbox.due = dict.fromkeys(outbox.due, EPOCH + MICROSECOND)
+    with pytest.MonkeyPatch.context() as patch:
+        calls = iter(range(1, 100))
+
+        def dying(method: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*args: Any, **options: Any) -> Any:
+                if next(calls) == number:
+                    raise SystemExit
+                return method(*args, **options)
+
+            return call
+
+        patch.setattr(storage, "store", dying(storage.store))
+        patch.setattr(own.missed, "note", dying(own.missed.note))
+        patch.setattr(outbox, "remove", dying(outbox.remove))
+        with pytest.raises(SystemExit):
+            courier.deliver()
+    assert courier.deliver()
+    assert storage.stored == kept
+    assert file.read_text().splitlines() == storage.lines
 
 
 def test_a_storage_that_goes_away_again_is_waited_for(

@@ -68,6 +68,34 @@ def test_at_its_bound_it_takes_nothing_of_a_batch():
     outbox.put(records(1))
 
 
+def test_the_bound_counts_the_records_that_are_there():
+    """One that was refused long ago stays, and those that came after it were delivered."""
+    outbox = Outbox(most=3)
+    outbox.put(records(1))
+    outbox.refuse(next(iter(outbox.oldest(1))), "409: another one")
+    for _ in range(3):
+        outbox.put(records(2))
+        with pytest.raises(OutboxError, match="full"):
+            outbox.put(records(1))
+        outbox.remove(list(outbox.oldest(2)))
+    assert outbox.counts() == {"waiting": 0, "refused": 1}
+
+
+def test_what_is_deferred_waits_for_its_time():
+    outbox, given = Outbox(most=10), records(3)
+    outbox.put(given)
+    first, second, third = outbox.oldest(3)
+    outbox.defer(first, datetime.now(UTC) + timedelta(hours=1))
+    outbox.defer(second, datetime.now(UTC))
+    assert list(outbox.oldest(9)) == [third]
+    assert list(outbox.late(9)) == [second]
+    assert outbox.has_early()
+    assert not outbox.is_empty()
+    outbox.remove([second, third])
+    assert outbox.is_empty()
+    assert outbox.counts() == {"waiting": 1, "refused": 0}
+
+
 def test_a_database_that_fails_is_an_outbox_error():
     with connection.execute_wrapper(_broken), pytest.raises(OutboxError, match="cannot be written: disk I/O error"):
         Outbox(most=3).put(records(1))

@@ -14,6 +14,7 @@ from statuslog import probe, tracing
 from statuslog.record import Measurement
 from statuslog.recorder import Kept, NotKept, Recorder
 from statuslog.storage_client import StorageError
+from statuslog.verdict import Verdict
 from statuslog.vstorage import STATE
 from tests.in_memory import OutboxInMemory, StorageInMemory, recorder_on
 
@@ -166,7 +167,7 @@ def test_a_storage_that_is_down_is_not_tried_again_by_requests(own: Recorder, st
 
 
 def test_a_batch_that_storage_refuses_is_queued_and_the_next_is_tried(own: Recorder, storage: StorageInMemory):
-    storage.fail(refused=True)
+    storage.fail(Verdict.REFUSED)
     assert own.keep().storage == "queued"
     storage.recover()
     assert own.keep().storage == "stored"
