@@ -17,6 +17,8 @@ source "$ROOT/manage/venv.sh"
 source "$ROOT/manage/place.sh"
 # shellcheck source=manage/run.sh
 source "$ROOT/manage/run.sh"
+# shellcheck source=manage/keep.sh
+source "$ROOT/manage/keep.sh"
 
 die() {
     echo "manage_all.sh: $*" >&2
@@ -62,13 +64,14 @@ cmd_setup() {
 
 ## run [--detach | --stop]
 ##   Start the three services on 127.0.0.1 without Docker; Ctrl-C stops them. --detach returns when they are ready,
-##   --stop ends them. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT, STORAGE_PORT, METRICS_PORT, DATA_DIR and VSTORAGE_PATH
+##   --stop ends them. A service that ends by itself is started again. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT, STORAGE_PORT, METRICS_PORT, DATA_DIR and VSTORAGE_PATH
 ##   let two copies run side by side. Logs and pid files are in DATA_DIR/run.
 cmd_run() {
     case "$*" in
     "") hide_growth && run_services ;;
     --detach) hide_growth && run_services --detach ;;
     --stop) run_stop ;;
+    --keep) run_keeper ;; # of --detach alone
     *) usage_error "run takes --detach or --stop, not: $*" ;;
     esac
 }

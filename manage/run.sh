@@ -19,18 +19,19 @@ run_services() {
     for name in "${SERVICES[@]}"; do
         start_service "$name"
     done
-    exec 8>&- # from now on it is the services that hold the lock
     [[ ${1:-} == --detach ]] || follow_logs
     wait_until_ready
     print_urls
     if [[ ${1:-} == --detach ]]; then
+        start_keeper
         trap - EXIT
+        [[ $STATE == ready ]] || exit 1
         exit 0
     fi
-    while true; do
-        fail_if_one_ended
-        sleep 0.5
-    done
+    keep_running
+    stop_services
+    echo "stopped by run --stop"
+    trap - EXIT
 }
 
 run_stop() {
@@ -57,7 +58,7 @@ claim_data() {
     error=$(: 2>&1 >>"$VSTORAGE_PATH") ||
         die "cannot write to VSTORAGE_PATH=$VSTORAGE_PATH (${error##*: }); set it to a file that you can write to"
     exec 8>>"$RUN_DIR/lock"
-    flock --nonblock 8 || die "it already runs on $DATA_DIR; ./manage_all.sh run --stop ends it"
+    flock --nonblock 8 || die "it already runs on $DATA_DIR; ./manage_all.sh status shows how it is, run --stop ends it"
 }
 
 need_ports() {
@@ -75,39 +76,59 @@ port_of() {
     esac
 }
 
+# start_service NAME [again]: with a log of its own, or again with that of before
 start_service() {
     local name=$1 log=$RUN_DIR/$1.log bind
     bind=127.0.0.1:$(port_of "$name")
     [[ $name != storage ]] || bind+=,127.0.0.1:$ADMIN_PORT
     [[ $name != service1 ]] || bind+=,127.0.0.1:$METRICS_PORT
-    [[ ! -e $log ]] || mv -f -- "$log" "$log.1"
+    [[ -n ${2:-} || ! -e $log ]] || mv -f -- "$log" "$log.1"
     # The names that this script and the services use stay allowed, whatever is set.
     local hosts=${DJANGO_ALLOWED_HOSTS:+127.0.0.1,localhost,$DJANGO_ALLOWED_HOSTS}
     # setsid: a process group of its own, to be stopped as a whole, and out of reach of the terminal's Ctrl-C
     DJANGO_ALLOWED_HOSTS=$hosts PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
-        setsid statuslog/serve.sh "$name" </dev/null >"$log" 2>&1 &
+        setsid statuslog/serve.sh "$name" </dev/null >>"$log" 2>&1 6>&- &
     PIDS[$name]=$!
     echo $! >"$RUN_DIR/$name.pid"
     until is_ours $! || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
 }
 
 # is_ours PID: it is a process of this run, and not another one that was given a dead one's number
-is_ours() { grep -qzxF -- "STATUSLOG_RUN=$RUN_DIR" "/proc/$1/environ" 2>/dev/null; }
-
-wait_until_ready() {
-    local name state end=$((SECONDS + START_SECONDS))
-    for name in "${SERVICES[@]}"; do
-        until state=$(local_readiness "$name"); do
-            fail_if_one_ended
-            ((SECONDS < end)) || die "$name is not ready after $START_SECONDS s: $state; see $RUN_DIR/$name.log"
-            sleep 0.1
+is_ours() {
+    local variable
+    {
+        while IFS= read -r -d '' variable; do
+            [[ $variable != "STATUSLOG_RUN=$RUN_DIR" ]] || return 0
         done
+    } 2>/dev/null <"/proc/$1/environ"
+    return 1
+}
+
+# wait_until_ready: STATE is ready, or else why not; what does not end by waiting is no reason to stop what works
+wait_until_ready() {
+    local name waiter code=0 addresses=()
+    for name in storage service2 service1; do # in the order of causes
+        addresses+=("$name=http://127.0.0.1:$(port_of "$name")")
     done
+    exec 5< <(exec "$VENV/bin/python" manage/readiness.py --wait "$START_SECONDS" "${addresses[@]}" 2>&1 6>&- 8>&-)
+    waiter=$!
+    while kill -0 "$waiter" 2>/dev/null; do
+        fail_if_one_ended
+        sleep 0.1
+    done
+    STATE=$(cat <&5)
+    exec 5<&-
+    wait "$waiter" || code=$?
+    case $code in
+    0) return ;;
+    3) echo "manage_all.sh: not ready: $STATE" >&2 ;;
+    *) die "not ready after $START_SECONDS s: $STATE; see the logs in $RUN_DIR" ;;
+    esac
 }
 
 local_readiness() { "$VENV/bin/python" manage/readiness.py "http://127.0.0.1:$(port_of "$1")" 2>&1; }
 
-# fail_if_one_ended: one service without the others is of no use in a run that somebody watches
+# fail_if_one_ended: what ends while it starts would end again
 fail_if_one_ended() {
     local name code=0
     for name in "${SERVICES[@]}"; do
@@ -130,11 +151,11 @@ fail_if_one_ended() {
 stop_services() {
     trap '' HUP INT TERM
     exec 8>&-
+    stop_keeper
     local name pid end
     for name in "${SERVICES[@]}"; do
         end=$((SECONDS + STOP_SECONDS))
-        [[ -e $RUN_DIR/$name.pid ]] || continue
-        pid=$(<"$RUN_DIR/$name.pid")
+        pid=$(cat -- "$RUN_DIR/$name.pid" 2>/dev/null) || continue
         ! is_ours "$pid" || kill -TERM -- "-$pid" || true
         while is_ours "$pid"; do
             ((SECONDS < end)) || kill -KILL -- "-$pid" || true
@@ -144,21 +165,27 @@ stop_services() {
         rm -rf -- "$RUN_DIR/$name.pid" /dev/shm/"statuslog-$name-$pid".*
     done
     flock --timeout 5 "$RUN_DIR/lock" true || die "a process still holds $RUN_DIR/lock; lsof names it"
+    exec 6>&-
     wait # for what follow_logs started: it prints the last lines
 }
 
+# follow_logs: print them, until this shell closes fd 6 and with it ends the process that the tails look at
 follow_logs() {
-    local name shown=(cat)
+    local name end shown=(cat)
+    exec 6> >(trap '' HUP INT TERM && exec cat >/dev/null 8>&-)
+    end=$!
     [[ ! -t 1 ]] || shown=(sed --unbuffered --regexp-extended --file "$ROOT/manage/events.sed")
     for name in "${SERVICES[@]}"; do
-        tail -n +1 -s 0.2 -F --pid="${PIDS[$name]}" -- "$RUN_DIR/$name.log" 2>/dev/null |
-            "${shown[@]}" | sed -u "s/^/$name | /" &
+        {
+            tail -n +1 -s 0.2 -F --pid="$end" -- "$RUN_DIR/$name.log" 2>/dev/null |
+                "${shown[@]}" | sed -u "s/^/$name | /"
+        } 6>&- 8>&- &
     done
 }
 
 print_urls() {
+    [[ $STATE == ready ]] && echo ready || echo "running, but not ready"
     cat <<END
-ready
   page    http://127.0.0.1:$SERVICE1_PORT/
   status  http://127.0.0.1:$SERVICE1_PORT/status
   log     http://127.0.0.1:$SERVICE1_PORT/log, also in $VSTORAGE_PATH

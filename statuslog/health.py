@@ -39,7 +39,10 @@ class ReadyView(JSONView):
         body = readiness(self.checks, self.facts)
         if request.META.get(STRANGER):
             del body["measured"]
-        return Response(body, status=200 if body["ready"] else 503)
+        response = Response(body, status=200 if body["ready"] else 503)
+        # It is asked at every start until it says ready: that is no error, and Django is not to log one.
+        response._has_been_logged = True  # type: ignore[attr-defined]
+        return response
 
 
 def urls(*checks: Check, facts: Callable[[], dict[str, Any]] = dict) -> list[URLPattern]:

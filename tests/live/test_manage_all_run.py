@@ -1,17 +1,20 @@
 """`manage_all.sh run`: the system without Docker."""
 
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
 
-from tests.manage_all import LocalSystem
+from tests.manage_all import SECONDS, LocalSystem
 
 pytestmark = pytest.mark.live
 
@@ -125,14 +128,54 @@ def test_ctrl_c_stops_all(system: LocalSystem):
     assert system.processes() == []
 
 
-def test_one_dead_service_ends_a_run_in_the_foreground(system: LocalSystem):
+def events_of(system: LocalSystem, service: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (system.data_dir / "run" / f"{service}.log").read_text().splitlines()]
+
+
+def is_up(url: str) -> bool:
+    try:
+        return get(f"{url}/readyz").status_code == 200
+    except requests.ConnectionError:
+        return False
+
+
+def kill_and_wait(system: LocalSystem, service: str, port: int) -> None:
+    """Kill the service's master, and wait until another one is ready."""
+    killed = system.pid(service)
+    os.kill(killed, signal.SIGKILL)
+    deadline = time.monotonic() + SECONDS
+    while system.pid(service) == killed or not is_up(f"http://127.0.0.1:{port}"):
+        assert time.monotonic() < deadline, system("logs", "--local").stdout
+        time.sleep(0.1)
+    assert not list(Path("/dev/shm").glob(f"statuslog-{service}-{killed}.*"))
+
+
+def test_a_service_that_dies_is_started_again(system: LocalSystem):
+    system.start()
+    events = [event for name in ("storage", "service2", "service1") for event in events_of(system, name)]
+    assert [event for event in events if event["level"] not in ("debug", "info")] == []  # a start is no error
+    for _ in range(2):
+        kill_and_wait(system, "service2", system.service2_port)
+    assert len(get(f"{system.public}/status").text.splitlines()) == 2
+    assert [event["message"] for event in events_of(system, "service2") if event["logger"] == "manage_all.sh"] == [
+        "service2 ended by itself; it is started again in 0 s",
+        "service2 ended by itself; it is started again in 1 s",
+    ]
+    assert "already runs" in one_line_on_stderr(system("run", "--detach"))
+    system.stop()
+    assert system.processes() == []
+
+
+def test_a_service_that_dies_under_a_run_in_the_foreground_is_started_again(system: LocalSystem):
     process = system.popen("run")
     wait_for("ready", process)
-    os.kill(system.pid("service2"), signal.SIGKILL)
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "manage_all.sh: service2 ended by itself (exit code 137)" in errors
-    assert "Booting worker" in errors  # from the end of its log
+    kill_and_wait(system, "service2", system.service2_port)
+    assert len(get(f"{system.public}/status").text.splitlines()) == 2
+    os.kill(process.pid, signal.SIGTERM)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (143, "")
+    assert "service2 ended by itself; it is started again in 0 s" in output
+    assert "Booting worker" in output.partition("it is started again")[2]
     assert system.processes() == []
 
 
@@ -140,12 +183,25 @@ def test_stop_ends_a_run_in_the_foreground_too(system: LocalSystem):
     process = system.popen("run")
     wait_for("ready", process)
     system.stop()
-    _, errors = process.communicate(timeout=30)
+    output, errors = process.communicate(timeout=30)
     assert (process.returncode, errors) == (0, "")
+    assert output.endswith("stopped by run --stop\n")
+
+
+def test_a_disk_that_is_nearly_full_is_named_and_what_can_be_read_runs(system: LocalSystem):
+    done = system("run", "--detach", MIN_FREE_BYTES="100%")
+    assert done.returncode == 1
+    assert "running, but not ready\n" in done.stdout
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("manage_all.sh: not ready: storage: disk_low: ")
+    assert "MIN_FREE_BYTES" in line
+    assert get(f"{system.public}/log").status_code == 200
+    assert get(f"{system.public}/status").headers["Record-Delivery"].startswith("storage=queued")
 
 
 def test_stop_spares_a_stranger_that_was_given_a_dead_services_number(system: LocalSystem):
     system.start()
+    os.kill(int((system.data_dir / "run" / "run.pid").read_text()), signal.SIGKILL)  # or it starts service2 again
     with subprocess.Popen(["sleep", "60"], start_new_session=True) as stranger:
         dead = system.pid("service2")
         os.killpg(dead, signal.SIGKILL)
