@@ -127,6 +127,22 @@ SCHEMAS: dict[str, Schema] = {
     "Overview": _object(
         {
             "readiness": ref("Readiness"),
+            "data_disk": {
+                "description": "The data's disk; null if it cannot be told, or is PostgreSQL's.",
+                "anyOf": [
+                    _object({name: _values()[name] for name in ("disk_free_bytes", "disk_total_bytes")}),
+                    {"type": "null"},
+                ],
+            },
+            "ends": _object(
+                {
+                    "edition": {"type": "integer", "minimum": 0},
+                    **{
+                        end: array({"type": "string"}, maxItems=overview.ENDS, description=f"The log's {end} lines.")
+                        for end in ("first", "last")
+                    },
+                },
+            ),
             "services": array(
                 _object(
                     {

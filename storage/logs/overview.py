@@ -13,6 +13,8 @@ from logs.thinning import DRAWN, Point, thinned
 from statuslog.record import FIELDS, Record, show_timestamp
 
 SHOWN = 10  # services
+ENDS = 20  # lines at each end of the log
+NO_ENDS = {"edition": 0, "first": [], "last": []}
 LONGEST_STEP = 31 * 24 * 3600  # seconds
 MOST_POINTS = 500
 
@@ -48,6 +50,16 @@ def overview(given: QueryDict, now: datetime) -> list[dict[str, Any]]:
             series = [_shown(point) for point in thinned(name, since, now, step)]
             found.append({"service": name, "latest": _record(latest), "series": series})
     return found
+
+
+def ends() -> dict[str, Any]:
+    """The log's first and last lines, and its edition, so that service1 can compare them with its file's."""
+    begins = Edition.log_begins()
+    rows = LogRecord.objects.filter(timestamp__gte=begins) if begins else LogRecord.objects.all()
+    first, last = (
+        list(ordered(rows, newest_first=at_end).values_list("line", flat=True)[:ENDS]) for at_end in (False, True)
+    )
+    return {"edition": Edition.current(), "first": first, "last": last[::-1]}
 
 
 def _shown(point: Point) -> dict[str, Any]:

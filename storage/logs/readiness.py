@@ -61,6 +61,15 @@ def has_room() -> bool:
     return found is None or found[0] >= bytes_of(settings.MIN_FREE_BYTES, found[1])
 
 
+def data_disk() -> dict[str, int] | None:
+    """What the data's disk has free, and how large it is; None if it does not say, or is PostgreSQL's."""
+    try:
+        found = probe.disk_bytes(settings.DATA_DIR) if connection.vendor == "sqlite" else None
+    except OSError:
+        return None
+    return found and dict(zip(("disk_free_bytes", "disk_total_bytes"), found, strict=True))
+
+
 def facts() -> dict[str, str]:
     """The database's version: what SQLite can corrupt depends on it (statuslog/sqlite/base.py)."""
     if connection.vendor == "sqlite":

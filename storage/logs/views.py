@@ -168,7 +168,8 @@ class OverviewView(JSONView):
             services = [] if away else overview.overview(request.query_params, datetime.now(UTC))
         except RecordError as error:
             raise ValidationError(str(error)) from error
-        return Response({"readiness": report, "services": services})
+        ends = overview.NO_ENDS if away else overview.ends()
+        return Response({"readiness": report, "data_disk": readiness.data_disk(), "ends": ends, "services": services})
 
 
 def _post_of(request: Request) -> Post:

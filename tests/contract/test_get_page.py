@@ -104,7 +104,8 @@ def test_the_filter_and_its_downloads(services: Services):
 @pytest.mark.parametrize(
     ("query", "why"),
     [
-        ("?since=yesterday", "since: must be a time with its zone"),
+        ("?since=soon", "since: must be a time with its zone"),
+        ("?cursor=x~y", "cursor: must be taken from"),
         ("?span=year", "span: must be one of hour, day, week, month"),
         ("?service=%3Cb%3E%00", "service: must be a text"),
     ],
@@ -129,10 +130,68 @@ def test_a_record_that_has_not_come_yet(services: Services):
     time = (datetime.now(UTC) + timedelta(minutes=4, seconds=30)).isoformat()
     record = {"id": str(uuid4()), "service": "service1", "timestamp": time, "line": "from the future"}
     post(f"{services.storage}/log", json.dumps(record), "application/json")
+    services.vstorage.write_bytes(get(f"{services.storage}/log").content)
     text = page(services)
     assert headline(text) == "A record is dated in the future"
     assert "in 4 min. Was the clock set back?" in text
     assert 'class="early"' in text
+
+
+def test_lowest_highest_and_newest_are_those_of_a_query_by_hand(services: Services):
+    """A month of one record each half hour; of nine days ago one with 100 MBytes free, which no sample has."""
+    now = datetime.now(UTC)
+    lines = []
+    for number in range(30 * 48 - 1, 0, -1):
+        moment = now - timedelta(minutes=30 * number)
+        free = 100.0 if number == 9 * 48 else 36_000 + number * 977 % 4096
+        lines.append(f"{moment:%FT%T}Z: uptime {number}.000 hours, free disk in root: {free:.2f} MBytes")
+    records = [
+        {"id": str(uuid4()), "service": "service1", "timestamp": f"{line[:20]}", "line": line}
+        | {"disk_free_bytes": round(float(line.split()[-2]) * 2**20)}
+        for line in lines
+    ]
+    assert post(f"{services.storage}/log", json.dumps(records), "application/json").status_code == 201
+    for span, since in (("hour", "1h"), ("day", "24h"), ("week", "7d"), ("month", "30d")):
+        rows = get(f"{services.storage}/log?service=service1&since={since}&format=ndjson").text.splitlines()
+        frees = [json.loads(row)["disk_free_bytes"] for row in rows]
+        [shown] = re.findall(r"</i>service1</th>(.*?)</tr>", page(services, f"?span={span}"))
+        by_hand = [
+            f"{free / 2**20:,.2f} MiB" if free < 2**30 else f"{free / 2**30:,.2f} GiB"
+            for free in (frees[-1], min(frees), max(frees))
+        ]
+        assert re.findall(r"<td>(.*?)</td>", shown) == by_hand
+    assert by_hand[1] == "100.00 MiB"
+
+
+def test_it_says_that_the_stores_differ(services: Services):
+    get(f"{services.service1}/status")
+    assert headline(page(services)) == "Everything is all right"
+    with services.vstorage.open("a") as file:
+        file.write("a line of somebody else\n")
+    text = page(services)
+    assert headline(text) == "The two stores differ"
+    assert "vstorage and the log are not equal at their end" in text
+    services.vstorage.write_bytes(get(f"{services.storage}/log").content)
+    assert headline(page(services)) == "Everything is all right"
+
+
+@pytest.mark.parametrize("query", ["", "&contains=uptime"])
+def test_its_pages_are_the_log_newest_first(services: Services, query: str):
+    for _ in range(14):
+        get(f"{services.service1}/status")
+    log = get(f"{services.storage}/log").text.splitlines()
+    found: list[list[str]] = []
+    address, links = f"?{query.removeprefix('&')}", {"": ""}
+    for name in ("Older", "Older", "Newer"):
+        text = page(services, address)
+        found.append(re.findall(r'"><code>(.*?)</code>', text))
+        links = {name: link for link, name in re.findall(r'<a href="(\?[^"]*)#records">(\w+)</a>', text)}
+        address = links[name].replace("&amp;", "&")
+    assert links.keys() == {"Newer", "Newest"}
+    newest_first = [line.partition(": ")[2] for line in reversed(log)]
+    assert [len(rows) for rows in found] == [12, 12, 4]
+    assert [row for rows in found for row in rows] == newest_first
+    assert re.findall(r'"><code>(.*?)</code>', page(services, address)) == found[1]
 
 
 @pytest.fixture(scope="module")

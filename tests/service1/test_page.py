@@ -5,18 +5,24 @@ import re
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from runpy import run_path
+from threading import Timer
 from uuid import UUID
 
 import pytest
 from django.test import Client
 
-from service1.page import charts, words
-from service1.page.charts import SPANS, Axis, Point
+from service1.page import charts, lanes, stores, words
+from service1.page.axis import SPANS, WIDTH, Axis
+from service1.page.charts import Point
 from service1.page.files import FILES
 from service1.page.look import Answer, Failed, Look, Overview, Report, Rows, _end
 from service1.page.state import Overall, overall, services
+from service1.page.stores import Ends
+from service1.page.view import NUMBERS, _numbers
 from statuslog import shown
 from statuslog.record import Measurement, Record
 from tests.processes import ROOT
@@ -85,7 +91,7 @@ def seen(
         service1 or Report(measured=MEASURED),
         service2 or Answer(Report(measured=MEASURED)),
         Answer(failure=failure) if failure else Answer(known),
-        Answer(Rows([], False)),
+        Answer(Rows([], "")),
     )
 
 
@@ -98,7 +104,7 @@ def test_all_right():
     assert said(look) == Overall("ok", "Everything is all right", ["The last record came 1 min ago."])
     card = services(look)[0]
     assert (card.state, card.host, card.container, card.outbox) == ("ok", "8 h 54 min", "1 h 0 min", "empty")
-    assert card.disk and card.disk.percent == 25
+    assert (card.disk.name, card.disk.used) == ("Disk", 75)
     assert [one.last.ago for one in services(look) if one.last] == ["1 min ago"] * 3
 
 
@@ -189,6 +195,90 @@ def test_an_answer_that_is_none_of_ours(answer: object):
         Report.of(answer)
 
 
+# the two stores
+
+
+def differ(folder: Path, file: str, *log: str, edition: int = 0, before: str | None = None) -> str:
+    path = folder / "vstorage"
+    path.write_text(file if before is None else before)
+    seen_before = stores.last_lines(path)
+    path.write_text(file)
+    ends = Ends(edition, log[:2], log[-2:])
+    return stores.difference(path, seen_before, ends, time.monotonic() + 0.3)
+
+
+@pytest.mark.parametrize(
+    ("file", "log", "where"),
+    [
+        ("", (), ""),
+        ("a\nb\nc\n", ("a", "b", "c"), ""),
+        ("a\nb\nb\n", ("a", "b", "b"), ""),
+        ("", ("a",), "end"),
+        ("a\n", (), "end"),
+        ("a\nb\n", ("a", "b", "c"), "end"),
+        ("a\nb\nc\nd\n", ("a", "b", "c"), "end"),
+        ("x\nb\nc\n", ("a", "b", "c"), "beginning"),
+        ("a\nb\nc", ("a", "b", "c"), "end"),
+    ],
+)
+def test_where_the_stores_differ(tmp_path: Path, file: str, log: tuple[str, ...], where: str):
+    assert differ(tmp_path, file, *log) == where
+
+
+def test_what_comes_while_the_stores_are_compared_is_no_difference(tmp_path: Path):
+    assert differ(tmp_path, "a\nb\nc\nd\n", "a", "b", "c", before="a\nb\n") == ""
+
+
+def test_a_line_that_comes_a_moment_later_is_no_difference(tmp_path: Path):
+    path = tmp_path / "vstorage"
+    path.write_text("a\n")
+    Timer(0.2, path.write_text, ["a\nb\n"]).start()
+    assert stores.difference(path, ["a"], Ends(0, ["a", "b"], ["a", "b"]), time.monotonic() + 5) == ""
+
+
+def test_of_a_large_file_only_the_ends_are_read(tmp_path: Path):
+    lines = [f"{number:09}" * 9 for number in range(2000)]
+    path = tmp_path / "vstorage"
+    path.write_text("".join(f"{line}\n" for line in lines))
+    before = stores.last_lines(path)
+    assert len("\n".join(before)) < stores.LOOKED_AT
+    assert stores.difference(path, before, Ends(0, lines[:20], lines[-20:]), time.monotonic() + 1) == ""
+    assert stores.difference(path, before, Ends(0, lines[1:20], lines[-20:]), time.monotonic() + 1) == "beginning"
+
+
+def test_the_stores_differ():
+    look = replace(seen(records=[record("service1", 1)]), differ="end")
+    assert (said(look).state, said(look).headline) == ("degraded", "The two stores differ")
+    assert "not equal at their end: ./manage_all.sh verify shows the lines." in said(look).details[-1]
+
+
+# the cards
+
+
+def test_storage_s_card_shows_the_disk_of_its_data():
+    look = seen(storage=Report(["disk_low"], MEASURED))
+    known = look.overview.value
+    assert known
+    data = Measurement(disk_free_bytes=100 * 2**20, disk_total_bytes=200 * 2**20)
+    card = services(replace(look, overview=Answer(replace(known, data_disk=data))))[2]
+    assert (card.disk.name, card.disk.free, card.disk.total, card.disk.used) == (
+        "Data disk",
+        "100.00 MiB",
+        "200.00 MiB",
+        50,
+    )
+
+
+def test_unknown_free_disk():
+    card = services(seen(service1=Report(measured=Measurement())))[0]
+    assert (card.disk.free, card.disk.total, card.host, card.container) == ("unknown", "", "unknown", "")
+
+
+def test_where_there_is_no_container_none_is_up():
+    measured = Measurement(host_uptime_seconds=1000.0, container_uptime_seconds=999.5)
+    assert services(seen(service1=Report(measured=measured)))[0].container == ""
+
+
 def test_nobody_is_waited_for_beyond_the_time():
     """Not even where a peer's own time-out does not reach, as while its name is looked up."""
     never: Future[Report] = Future()
@@ -208,19 +298,26 @@ def point(seconds: float, free: int | None = 5 * 2**30, up: float | None = 60.0)
 
 
 def disk(*points: Point, span: str = "hour") -> charts.DiskChart:
-    chart = charts.disk_chart(axis(span), {"service1": points})
+    chart = charts.disk_chart(axis(span), {"service1": points}, NUMBERS)
     assert chart
     return chart
 
 
 @pytest.mark.parametrize(
-    ("span", "last"), [("hour", "16:45"), ("day", "16:48"), ("week", "Fri 26 Sep"), ("month", "26 Sep")]
+    ("span", "begin", "texts"),
+    [
+        ("hour", ago(3600), ["16:00", "16:15", "16:30", ""]),
+        ("day", ago(86_400), ["18:00", "00:00", "06:00", "12:00"]),
+        ("week", ago(7 * 86_400), ["", "Sun 21", "Mon 22", "Tue 23", "Wed 24", "Thu 25", ""]),
+        ("month", ago(30 * 86_400), ["1 Sep", "8 Sep", "15 Sep", ""]),
+    ],
 )
-def test_the_times_of_a_chart(span: str, last: str):
-    labels = axis(span).labels
-    assert (len(labels), labels[-1]) == (5, last)
-    assert axis(span).x(axis(span).begin) == 0
-    assert axis(span).x(axis(span).end) == charts.WIDTH
+def test_a_chart_ends_now_and_its_ticks_are_round(span: str, begin: datetime, texts: list[str]):
+    found = axis(span)
+    assert (found.begin, found.end) == (begin, NOW)
+    assert [tick.text for tick in found.ticks] == texts
+    assert (found.x(found.begin), found.x(found.end)) == (0, WIDTH)
+    assert all(tick.percent == pytest.approx(tick.x / 10, abs=0.1) for tick in found.ticks)
 
 
 def test_more_is_higher():
@@ -244,6 +341,27 @@ def test_a_column_says_what_stands_there():
     assert column.text == "26 Sep, 16:44 UTC\nservice1: 5.00 GiB"
 
 
+def test_a_column_says_how_low_and_high_it_was():
+    [column] = disk(point(1000, 5 * 2**30), point(990, 100 * 2**20), point(980, 3 * 2**30), span="day").columns
+    assert column.text.endswith("service1: 3.00 GiB, between 100.00 MiB and 5.00 GiB")
+
+
+def test_the_line_goes_through_the_lowest_and_the_highest():
+    [line] = disk(point(1000, 5 * 2**30), point(990, 100 * 2**20), point(980, 3 * 2**30), span="month").lines
+    assert (line.newest, line.lowest, line.highest) == ("3.00 GiB", "100.00 MiB", "5.00 GiB")
+    assert line.path.count("L") == 2
+
+
+def test_records_without_a_service_have_a_name_and_a_colour():
+    numbers = _numbers(["", "service2", *"abcde"])
+    chart = charts.disk_chart(axis(), {"": [point(60)], "service2": [point(50)]}, numbers)
+    assert chart
+    assert [(line.name, line.number) for line in chart.lines] == [("no service", 4), ("service2", 2)]
+    assert [bool(line.area) for line in chart.lines] == [True, False]
+    assert "no service: 5.00 GiB" in chart.columns[0].text
+    assert [numbers[name] for name in "abcde"] == [5, 6, 7, 7, 7]
+
+
 @pytest.mark.parametrize("free", [0, 1, 5 * 2**20, 7 * 2**40, 2**63 - 1])
 def test_any_size_has_an_axis(free: int):
     chart = disk(point(60, free), point(50, free))
@@ -253,11 +371,11 @@ def test_any_size_has_an_axis(free: int):
 
 
 def test_nothing_measured():
-    assert charts.disk_chart(axis(), {"service1": [point(60, None)], "service2": []}) is None
+    assert charts.disk_chart(axis(), {"service1": [point(60, None)], "service2": []}, NUMBERS) is None
 
 
-def lane(*seen: tuple[float, float]) -> charts.Lane:
-    return charts.lane(axis(), "service1", 1, [(ago(seconds), up) for seconds, up in seen], "up 1 min")
+def lane(*seen: tuple[float, float]) -> lanes.Lane:
+    return lanes.lane(axis(), "service1", 1, [(ago(seconds), up) for seconds, up in seen], "up 1 min")
 
 
 def test_one_run():

@@ -1,5 +1,6 @@
 """What the admin's first page says of the log, and a record's page of its neighbours."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
@@ -94,6 +95,21 @@ def test_the_lowest_the_highest_and_the_newest_are_those_of_all_records():
     disk = found().disk
     assert disk
     assert (disk.newest, disk.lowest, disk.highest) == ("300.00 MiB", "3.00 MiB", "900.00 MiB")
+
+
+def test_the_admin_the_overview_and_a_query_by_hand_agree(admin: Client, client: Client):
+    now = datetime.now(UTC)
+    for number, free in enumerate((700, 36_000, 100, 35_000, None, 40_000, 20_000, None)):
+        keep(now - timedelta(minutes=5 * (8 - number)), free=free, service=f"service{number // 3}")
+    rows = client.get("/log?since=24h&format=ndjson").getvalue().decode().splitlines()
+    frees = [size for row in rows if (size := json.loads(row)["disk_free_bytes"]) is not None]
+    overview = client.get("/overview?step=720&points=120").json()["services"]
+    points = sorted((p["timestamp"], p["disk_free_bytes"]) for one in overview for p in one["series"])
+    drawn = [free for _, free in points if free is not None]
+    assert (drawn[-1], min(drawn), max(drawn)) == (frees[-1], min(frees), max(frees))
+    newest, lowest, highest = "19.53 GiB", "100.00 MiB", "39.06 GiB"
+    assert (frees[-1], min(frees), max(frees)) == (20_000 * MEBIBYTE, 100 * MEBIBYTE, 40_000 * MEBIBYTE)
+    assert f"<strong>{newest}</strong>, between {lowest} and {highest}" in admin.get("/admin/").text
 
 
 def test_thousands_of_records_are_thinned():

@@ -11,13 +11,16 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
-from service1.page.charts import Point, Span
+from service1.page import stores
+from service1.page.axis import Span
+from service1.page.charts import Point
+from service1.page.stores import Ends
 from service1.service2_client import Service2Client, Service2Error
 from statuslog.peer import PeerError, read
 from statuslog.probe import measure
-from statuslog.record import MEASURED, Measurement, Record, RecordError, parse_timestamp
+from statuslog.record import MEASURED, Measurement, Record, parse_timestamp
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageError
 from statuslog.vstorage import VstorageError
@@ -69,6 +72,8 @@ class Overview:
     storage: Report
     latest: dict[str, Record]
     series: dict[str, list[Point]]
+    data_disk: Measurement | None = None  # the free and the total bytes of it, if storage sees its data's disk
+    ends: Ends = field(default_factory=Ends)
 
     @property
     def knows_the_log(self) -> bool:
@@ -78,10 +83,10 @@ class Overview:
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The records of the table, newest first; `more` when the search for them has not come to its end."""
+    """The records of the table, newest first; `next` is the cursor of those behind them, if there may be some."""
 
     records: list[Record]
-    more: bool
+    next: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,7 @@ class Look:
     service2: Answer[Report]
     overview: Answer[Overview]
     rows: Answer[Rows]
+    differ: str = ""  # where the stores do: stores.difference
 
 
 def look(
@@ -110,6 +116,7 @@ def look(
     """Ask everybody, and answer within `WITHIN` seconds."""
     until = time.monotonic() + WITHIN
     storage = own.storage
+    before = _last_lines(own)
     overview = _begin(lambda: _overview(storage.overview(span.step, span.points, WITHIN)))
     rows = _begin(lambda: _rows(own, query))
     other = _begin(lambda: Report.of(service2.readiness(WITHIN)))
@@ -117,13 +124,10 @@ def look(
     seen = _end(overview, until)
     if seen.value is None or seen.value.storage.reasons:
         reasons.append("storage_unreachable")
-    return Look(
-        datetime.now(UTC),
-        Report(reasons, measure(), outbox["waiting"], outbox["refused"]),
-        _end(other, until),
-        seen,
-        _end(rows, until),
-    )
+    service1 = Report(reasons, measure(), outbox["waiting"], outbox["refused"])
+    found, shown = _end(other, until), _end(rows, until)
+    differ = _difference(own, before, service1, found.value, seen.value, until)
+    return Look(datetime.now(UTC), service1, found, seen, shown, differ)
 
 
 def _begin(ask: Callable[[], T]) -> "Future[T]":
@@ -148,14 +152,46 @@ def _vstorage(own: Recorder) -> list[str]:
     return []
 
 
+def _last_lines(own: Recorder) -> list[str]:
+    try:
+        return stores.last_lines(own.vstorage.path)
+    except OSError:
+        return []
+
+
+def _difference(
+    own: Recorder,
+    before: list[str],
+    service1: Report,
+    service2: Report | None,
+    known: Overview | None,
+    until: float,
+) -> str:
+    """Where the stores differ, as far as that is known: not while something is on its way to one of them."""
+    if known is None or service2 is None or known.storage.reasons:
+        return ""
+    if any(report.reasons or report.waiting for report in (service1, service2)):
+        return ""
+    try:
+        if own.vstorage.edition() != known.ends.edition:
+            return ""  # the file is about to be written again
+        return stores.difference(own.vstorage.path, before, known.ends, until)
+    except (OSError, VstorageError):
+        return ""
+
+
 def _overview(data: Any) -> Overview:
     try:
         services = {str(one["service"]): one for one in data["services"]}
         latest = {name: Record.from_json(one["latest"]) for name, one in services.items()}
         series = {name: [_point(point) for point in one["series"]] for name, one in services.items()}
-    except (AttributeError, LookupError, TypeError, RecordError) as error:
+        # An older storage does not say these.
+        disk = _measurement(data["data_disk"]) if data.get("data_disk") else None
+        told = data.get("ends") or {"edition": -1, "first": [], "last": []}
+        ends = Ends(int(told["edition"]), *([*map(str, told[end])] for end in ("first", "last")))
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise Failed("its answer is not understood") from error
-    return Overview(Report.of(data.get("readiness")), latest, series)
+    return Overview(Report.of(data.get("readiness")), latest, series, disk, ends)
 
 
 def _point(data: Mapping[str, Any]) -> Point:
@@ -191,6 +227,7 @@ def _rows(own: Recorder, query: Mapping[str, str]) -> Rows:
             raise Refused(str(data["detail"]))
         if code != 200:
             raise Failed(f"{code}: {data['detail']}")
-        return Rows([Record.from_json(record) for record in data["records"]], data["next"] is not None)
-    except (LookupError, TypeError, ValueError) as error:
+        following = parse_qs(urlsplit(data["next"] or "").query).get("cursor", [""])[0]
+        return Rows([Record.from_json(record) for record in data["records"]], following)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise Failed(f"{code} with an answer that is not understood") from error

@@ -6,9 +6,10 @@
   const OWN = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z: (uptime [\d.]+ hours, free disk in root: [\d.]+ MBytes)$/;
   const live = document.getElementById("live"), box = document.getElementById("rows"), heard = document.getElementById("heard");
   const table = box.querySelector("table"), body = table.tBodies[0], empty = box.querySelector(".empty");
-  const most = Number(box.dataset.most);
+  const most = Number(box.dataset.most), nameless = box.dataset.nameless;
   // Nothing new can come: what is shown has an end, or nothing can be shown.
-  const ends = new URLSearchParams(location.search).get("until") || document.querySelector(".problem");
+  const asked = new URLSearchParams(location.search);
+  const ends = asked.get("until") || asked.get("cursor") || document.querySelector(".problem");
   let source = null, refreshing = null, last = Date.now(), notBefore = 0;
 
   // The table. Its rows stay where they are and are written anew, so that nothing on the page moves.
@@ -58,6 +59,7 @@
   const arrive = (event) => {
     const record = JSON.parse(event.data);
     const own = OWN.exec(record.line);
+    record.service ||= nameless;
     record.text = own ? own[1] : record.line;
     record.early = Date.parse(record.timestamp) > Date.now() + 2000;
     waiting.unshift(record);
@@ -131,6 +133,11 @@
   setInterval(() => Date.now() - last < (source || ends ? REFRESH : POLL) || refresh(0), 1000);
 
   // The button.
+  const kept = (delivery) => {
+    const queued = /storage=queued/.test(delivery), failed = /vstorage=failed/.test(delivery);
+    if (queued) return `A record was taken. It waits in the outbox until storage is back${failed ? ", and vstorage gets it then" : ""}.`;
+    return failed ? "A record was taken. It is in the log; vstorage gets it as soon as it can be written." : "A record was taken and is in both stores.";
+  };
   document.getElementById("take").addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = event.target.querySelector("button"), taken = document.getElementById("taken");
@@ -139,8 +146,8 @@
     try {
       const answer = await fetch("status", { headers: { Accept: "application/json" } });
       const said = await answer.json();
-      const missing = (said.errors || []).map((error) => `${error.service}: ${error.reason}`);
-      taken.textContent = said.detail || ["Taken", answer.headers.get("Record-Delivery"), ...missing].filter(Boolean).join("; ");
+      const missing = (said.errors || []).map((error) => `But not of ${error.service}: ${error.reason}.`);
+      taken.textContent = said.detail || [kept(answer.headers.get("Record-Delivery")), ...missing].join(" ");
     } catch {
       taken.textContent = "service1 does not answer.";
     }
@@ -184,7 +191,7 @@
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step || !event.target.matches?.(".plot")) return;
     event.preventDefault();
-    const shapes = [...event.target.querySelectorAll(".at")], here = shapes.findIndex((one) => one.matches(".here"));
+    const shapes = [...event.target.querySelectorAll(".at, .up")], here = shapes.findIndex((one) => one.matches(".here"));
     const next = shapes[here < 0 ? shapes.length - 1 : here + step];
     if (next) point(event.target, next);
   });

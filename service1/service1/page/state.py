@@ -9,6 +9,7 @@ from statuslog import shown
 from statuslog.record import Measurement, Record, show_timestamp
 
 OLD = timedelta(hours=1)  # the last record, from when on the page calls it so
+SAME = 5  # seconds after the host's start in which its first process starts: then there is no container
 EARLY = timedelta(seconds=2)  # ahead of the clock, from when on the page speaks of it
 PARTS = {"service1": "the public door", "service2": "its second voice", "storage": "the log"}
 OK, DEGRADED, DOWN, STALE = "ok", "degraded", "down", "stale"
@@ -16,7 +17,8 @@ OK, DEGRADED, DOWN, STALE = "ok", "degraded", "down", "stale"
 
 @dataclass(frozen=True, slots=True)
 class Disk:
-    percent: float  # that is free
+    name: str
+    used: float  # percent
     free: str
     total: str
 
@@ -38,8 +40,8 @@ class Service:
     state: str
     reasons: list[str]
     host: str
-    container: str
-    disk: Disk | None
+    container: str  # nothing, where the service does not run in one
+    disk: Disk
     last: Last | None
     log_known: bool  # whether storage has said which records there are
     outbox: str = ""
@@ -63,10 +65,11 @@ def services(seen: Look) -> list[Service]:
         ("service2", seen.service2.value, seen.service2.failure, latest.get("service2")),
         ("storage", known.storage if known else None, seen.overview.failure, newest),
     )
-    return [_service(seen, *report) for report in reports]
+    disks = ("Disk", "Disk", "Data disk") if known and known.data_disk else ("Disk",) * 3
+    return [_service(seen, disk, *report) for disk, report in zip(disks, reports, strict=True)]
 
 
-def _service(seen: Look, name: str, report: Report | None, failure: str, record: Record | None) -> Service:
+def _service(seen: Look, disk: str, name: str, report: Report | None, failure: str, record: Record | None) -> Service:
     said = report or Report()
     state = DOWN if report is None else DEGRADED if report.reasons or report.refused else OK
     reasons = [words.reason(name) for name in said.reasons]
@@ -83,8 +86,8 @@ def _service(seen: Look, name: str, report: Report | None, failure: str, record:
         state,
         reasons,
         _uptime(said.measured.host_uptime_seconds),
-        _uptime(said.measured.container_uptime_seconds),
-        _disk(said.measured),
+        _container(said.measured),
+        _disk(disk, said.measured if disk == "Disk" or not seen.overview.value else seen.overview.value.data_disk),
         _last(record, seen.now),
         _log_is_known(seen),
         outbox if report else "unknown",
@@ -100,11 +103,19 @@ def _uptime(seconds: float | None) -> str:
     return "unknown" if seconds is None else words.duration(seconds)
 
 
-def _disk(measured: Measurement) -> Disk | None:
-    free, total = measured.disk_free_bytes, measured.disk_total_bytes
-    if free is None or not total:
-        return None
-    return Disk(round(100 * min(1.0, free / total), 1), shown.size(free), shown.size(total))
+def _container(measured: Measurement) -> str:
+    host, container = measured.host_uptime_seconds, measured.container_uptime_seconds
+    if host is None and container is None:
+        return ""
+    if host is not None and container is not None and host - container < SAME:
+        return ""
+    return _uptime(container)
+
+
+def _disk(name: str, measured: Measurement | None) -> Disk:
+    free, total = (measured.disk_free_bytes, measured.disk_total_bytes) if measured else (None, None)
+    used = 0.0 if free is None or not total else round(100 * max(0.0, 1 - free / total), 1)
+    return Disk(name, used, shown.size(free), shown.size(total) if total else "")
 
 
 def _last(record: Record | None, now: datetime) -> Last | None:
@@ -151,6 +162,11 @@ def overall(seen: Look, cards: list[Service]) -> Overall:
         return Overall(DEGRADED, f"{_start(words.joined(degraded))} {_need(degraded)} attention", details)
     if waiting:
         return Overall(DEGRADED, "Records wait to be delivered", details)
+    if seen.differ:
+        details.append(
+            f"vstorage and the log are not equal at their {seen.differ}: ./manage_all.sh verify shows the lines."
+        )
+        return Overall(DEGRADED, "The two stores differ", details)
     if last and last.note == "future":
         return Overall(DEGRADED, "A record is dated in the future", details)
     if last and last.note:

@@ -1,5 +1,6 @@
 """`GET /`: asks, puts what is known in order of importance, and fills the template."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,15 +13,20 @@ from rest_framework.request import Request
 
 from service1 import views
 from service1.docs_page import policy
-from service1.page import charts, words
+from service1.page import charts, lanes, words
+from service1.page.axis import SPANS, WIDTH, Axis, Span
 from service1.page.files import FOLDER, SCRIPT, STYLE, PageFileView
 from service1.page.look import ROWS, Look, look
 from service1.page.state import EARLY, overall, services
+from statuslog import shown
 from statuslog.compression import compressed
 from statuslog.record import LINE_PATTERN, Record, show_timestamp
 from statuslog.rest import OneFormView
 
 FILTERS = ("service", "since", "until", "contains")
+NUMBERS = {"service1": 1, "service2": 2, "storage": 3}  # a service's colour, the same in both charts
+LAST_NUMBER = 7
+TURNED = 30  # pages, of which the address knows the way back
 DOWNLOADS = {"text": "Text", "csv": "CSV", "ndjson": "NDJSON"}
 HEADERS = {"Content-Security-Policy": policy(form_action="'self'"), "Cache-Control": "no-store"}
 
@@ -46,51 +52,70 @@ class PageView(OneFormView):
     def get(self, request: Request) -> HttpResponseBase:
         given = request.query_params
         query = {name: value for name in FILTERS if (value := given.get(name, ""))}
-        span = charts.SPANS.get(given.get("span", "day"))
-        problem = "" if span else f"span: must be one of {', '.join(charts.SPANS)}"
-        span = span or charts.SPANS["day"]
+        span = SPANS.get(given.get("span", "day"))
+        problem = "" if span else f"span: must be one of {', '.join(SPANS)}"
+        span = span or SPANS["day"]
         outbox = views.delivery.facts()["outbox"]
-        seen = look(views.own, outbox, views.service2, span, query)
+        turned = [cursor for cursor in given.get("cursor", "").split("~") if cursor]
+        at = {"cursor": turned[-1]} if turned else {}
+        seen = look(views.own, outbox, views.service2, span, {**query, **at})
         if seen.rows.refused:
             problem = seen.rows.failure
-        page = _template.render(Context(_context(seen, span, query, problem)))
+        page = _template.render(Context(_context(seen, span, query, turned, problem)))
         response = HttpResponse(page, status=400 if problem else 200, headers=HEADERS)
         return compressed(request._request, response)
 
 
-def _context(seen: Look, span: charts.Span, query: dict[str, str], problem: str) -> dict[str, Any]:
-    axis = charts.Axis(span, seen.now)
+def _context(seen: Look, span: Span, query: dict[str, str], turned: list[str], problem: str) -> dict[str, Any]:
+    axis = Axis(span, seen.now)
     known = seen.overview.value
     cards = services(seen)
     rows = seen.rows.value
-    shown = [_row(record, seen.now) for record in rows.records] if rows else []
+    found = [_row(record, seen.now) for record in rows.records] if rows else []
     series = known.series if known else {}
+    here = {**query, "span": span.name}
+    behind = _address(here, [*turned, rows.next]) if rows and rows.next else ""
+    full = len(found) == ROWS
     return {
         "overall": overall(seen, cards),
         "services": cards,
         "problem": problem,
         "span": span,
-        "spans": [(name, _address(query, span=name)) for name in charts.SPANS],
+        "spans": [(name, _address({**query, "span": name}, turned)) for name in SPANS],
         "axis": axis,
-        "disk": charts.disk_chart(axis, series),
+        "disk": charts.disk_chart(axis, series, _numbers(series)),
         "lanes": _lanes(axis, seen),
         "height": charts.HEIGHT,
-        "width": charts.WIDTH,
-        "rows": shown,
+        "width": WIDTH,
+        "rows": found,
         "most": ROWS,
-        "more": bool(rows and rows.more and len(shown) < ROWS),
+        "nameless": shown.NO_SERVICE,
+        "older": behind if full else "",
+        "on": "" if full else behind,
+        "newer": _address(here, turned[:-1]) if turned else "",
+        "newest": _address(here, []) if len(turned) > 1 else "",
+        "turned": turned,
         "failure": "" if rows or problem else seen.rows.failure,
         "query": query,
         "forms": [(label, "log?" + urlencode({**query, "format": form}), form) for form, label in DOWNLOADS.items()],
-        "follow": _follow(query) if rows and "until" not in query else "",
+        "follow": _follow(query) if rows and "until" not in query and not turned else "",
         "style": f"page/{STYLE}",
         "script": f"page/{SCRIPT}",
         "now": words.moment(seen.now),
     }
 
 
-def _address(query: dict[str, str], **changed: str) -> str:
-    return "?" + urlencode({**query, **changed})
+def _address(query: dict[str, str], turned: list[str]) -> str:
+    """The page's own address; `turned` are the cursors of the pages back to the newest records."""
+    way = {"cursor": "~".join(turned[-TURNED:])} if turned else {}
+    return "?" + urlencode({**query, **way})
+
+
+def _numbers(names: Iterable[str]) -> dict[str, int]:
+    """Which colour each service has; the last one is for all that there is none left for."""
+    others = [name for name in names if name not in NUMBERS]
+    free = range(len(NUMBERS) + 1, LAST_NUMBER)
+    return NUMBERS | {name: free[place] if place < len(free) else LAST_NUMBER for place, name in enumerate(others)}
 
 
 def _follow(query: dict[str, str]) -> str:
@@ -107,32 +132,32 @@ def _row(record: Record, now: datetime) -> Row:
         show_timestamp(record.timestamp),
         day,
         clock,
-        record.service,
+        shown.service(record.service),
         record.line.partition(": ")[2] if own else record.line,
         record.timestamp > now + EARLY,
     )
 
 
-def _lanes(axis: charts.Axis, seen: Look) -> list[charts.Lane]:
+def _lanes(axis: Axis, seen: Look) -> list[lanes.Lane]:
     """The host's, then one of each service: from the log, and from what the services say of themselves now."""
     series = seen.overview.value.series if seen.overview.value else {}
     storage = seen.overview.value.storage if seen.overview.value else None
     live = {"service1": seen.service1, "service2": seen.service2.value, "storage": storage}
     own = seen.service1.measured.host_uptime_seconds
     host = [(point.time, point.host_uptime) for points in series.values() for point in points]
-    lanes = [_lane(axis, "host", 0, [*host, (seen.now, own)], own)]
-    for number, (name, report) in enumerate(live.items(), start=1):
+    found = [_lane(axis, "host", 0, [*host, (seen.now, own)], own)]
+    for name, report in live.items():
         up = report.measured.container_uptime_seconds if report else None
         past = [(point.time, point.container_uptime) for point in series.get(name, ())]
-        lanes.append(_lane(axis, name, number, [*past, (seen.now, up)], up))
-    return lanes
+        found.append(_lane(axis, name, NUMBERS[name], [*past, (seen.now, up)], up))
+    return found
 
 
 def _lane(
-    axis: charts.Axis, name: str, number: int, seen: list[tuple[datetime, float | None]], up: float | None
-) -> charts.Lane:
+    axis: Axis, name: str, number: int, seen: list[tuple[datetime, float | None]], up: float | None
+) -> lanes.Lane:
     known = [(time, uptime) for time, uptime in seen if uptime is not None and time <= axis.end]
-    return charts.lane(axis, name, number, known, f"up {words.duration(up)}" if up is not None else "no answer")
+    return lanes.lane(axis, name, number, known, f"up {words.duration(up)}" if up is not None else "no answer")
 
 
 def urls() -> list[URLPattern]:
