@@ -21,7 +21,9 @@ from statuslog.recorder import LARGEST_BATCH
 FORMAT = OpenApiParameter("format", str, enum=["text", "json"], description="The form, whatever `Accept` says.")
 NO_FORMAT = errors(_400="An unknown `format`.", _406="`Accept` allows neither text nor JSON.")
 NO_TOKEN = errors(_401="API_TOKENS is set, and the request has none of them.")
-MAY_NOT_WRITE = errors(_403="API_TOKENS is set, and this token may only read.")
+OTHER_ORIGIN = "A web page of another origin has sent the request"
+MAY_NOT_ASK = errors(_403=f"{OTHER_ORIGIN}.")
+MAY_NOT_WRITE = errors(_403=f"{OTHER_ORIGIN}; or API_TOKENS is set, and this token may only read.")
 DELIVERY = "What became of the own record: in storage or in the outbox, and in vstorage."
 DELIVERY_PATTERN = "^storage=(stored|queued), vstorage=(written|failed)$"
 STATUS = {"text": ref("StatusLines"), "json": ref("Status")}
@@ -140,7 +142,7 @@ extend_schema_view(get=read_log(errors(_502="storage does not answer as it shoul
 RECORDS = {"oneOf": [ref("Record"), array(ref("Record"), minItems=1)]}
 COUNTS = {"text": {"type": "string", "pattern": "^stored \\d+, known already \\d+\\n$"}, "json": ref("Stored")}
 extend_schema_view(
-    get=read_log({}),
+    get=read_log(MAY_NOT_ASK),
     post=extend_schema(
         operation_id="append_to_log",
         summary="Append to the log",
@@ -154,7 +156,7 @@ extend_schema_view(
                 "Idempotency-Key",
                 OpenApiTypes.UUID,
                 OpenApiParameter.HEADER,
-                description="Makes a text safe to send again.",
+                description="Makes a text safe to send again. Also in quotes.",
             ),
             OpenApiParameter(
                 "Log-Fence",
@@ -198,6 +200,7 @@ extend_schema_view(
         responses={
             **answer(200, "The log's edition.", json=ref("Edition")),
             **NO_TOKEN,
+            **MAY_NOT_ASK,
         },
     )
 )(logs.views.EditionView)
@@ -214,6 +217,7 @@ extend_schema_view(
             **answer(200, "What there is to show.", json=ref("Overview")),
             **errors(_400="A parameter is unknown or wrong; the text names it, and what is allowed."),
             **NO_TOKEN,
+            **MAY_NOT_ASK,
         },
     )
 )(logs.views.OverviewView)

@@ -147,8 +147,11 @@ def _flat(detail: Any) -> str:
 def error(request: HttpRequest, code: int, text: str) -> HttpResponse:
     """An error that no view of ours has seen: a line of text or a problem, as the client accepts."""
     if prefers_json(request):
-        return JsonResponse(_problem(code, text), status=code, content_type=PROBLEM)
-    return HttpResponse(f"{text}\n", status=code, content_type=TEXT)
+        response: HttpResponse = JsonResponse(_problem(code, text), status=code, content_type=PROBLEM)
+    else:
+        response = HttpResponse(f"{text}\n", status=code, content_type=TEXT)
+    response["Content-Length"] = str(len(response.content))  # Django's middleware may not see it any more
+    return response
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -19,6 +19,7 @@ MIDDLEWARE = [
     "service1.ports.UrlconfByPort",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",  # Content-Length
+    "statuslog.cross_site.NoRecordsForOtherOrigins",
     "statuslog.access.NeedToken",
 ]
 ROOT_URLCONF = "service1.urls"
@@ -38,7 +39,7 @@ REST_FRAMEWORK = defaults.REST_FRAMEWORK
 SILENCED_SYSTEM_CHECKS = [
     *defaults.SILENCED_SYSTEM_CHECKS,
     "security.W002",  # frames: the one page, /docs, forbids them itself
-    "security.W003",  # cross-site requests: there are no cookies, and nothing takes a POST
+    "security.W003",  # cross-site requests: statuslog/cross_site.py
 ]
 LOGGING = defaults.logging(SERVICE)
 

@@ -18,6 +18,7 @@ MIDDLEWARE = [
     "statuslog.middleware.InternalTracing",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.common.CommonMiddleware",  # Content-Length
+    "statuslog.cross_site.NoRecordsForOtherOrigins",
     "statuslog.access.NeedToken",
 ]
 ROOT_URLCONF = "service2.urls"
@@ -32,6 +33,6 @@ REST_FRAMEWORK = defaults.REST_FRAMEWORK
 SILENCED_SYSTEM_CHECKS = [
     *defaults.SILENCED_SYSTEM_CHECKS,
     "security.W002",  # frames: there are no pages
-    "security.W003",  # cross-site requests: there are no cookies, and nothing takes a POST
+    "security.W003",  # cross-site requests: statuslog/cross_site.py
 ]
 LOGGING = defaults.logging(SERVICE)

@@ -1,5 +1,6 @@
 """`GET /log` and `POST /log`."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -282,9 +283,15 @@ def _described(response: HttpResponseBase, request: Request, query: Query, form:
 def _idempotency_key(request: Request) -> UUID | None:
     value = request.headers.get("Idempotency-Key")
     try:
-        return None if value is None else UUID(value)
+        return None if value is None else UUID(_unquoted(value))
     except ValueError:
         raise RecordError(f"Idempotency-Key: {value!r} is not a UUID") from None
+
+
+def _unquoted(value: str) -> str:
+    """The text of a string of RFC 9651, as the IETF draft of the header has it; another value as it is."""
+    found = re.fullmatch(r'\s*"([^"]*)"\s*(;.*)?', value)
+    return found[1] if found else value
 
 
 def _fence(request: Request) -> datetime | None:

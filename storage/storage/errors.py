@@ -66,6 +66,7 @@ def _page(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     again = request.method == "GET" and answer.status_code >= 500
     context = {"title": title, "text": text, "site_title": admin.site.site_title, "again": again}
     page = HttpResponse(render_to_string("logs/error.html", context), status=answer.status_code)
+    del answer["Content-Length"]
     for name, value in answer.headers.items():
         page.headers.setdefault(name, value)
     return page

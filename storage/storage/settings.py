@@ -60,6 +60,7 @@ API_MIDDLEWARE = [
     "storage.verdicts.TellVerdict",
     "storage.ports.UrlconfByPort",
     "django.middleware.common.CommonMiddleware",
+    "statuslog.cross_site.NoOtherOrigins",
     "statuslog.access.NeedToken",
 ]
 ROOT_URLCONF = "storage.urls"

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import django
-from django.core.handlers.wsgi import WSGIHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "storage.settings")
 django.setup(set_prefix=False)
@@ -14,6 +13,7 @@ from django.conf import settings  # noqa: E402
 
 from logs import keeper  # noqa: E402
 from statuslog import proxy, sqlite  # noqa: E402
+from statuslog.handler import Handler  # noqa: E402
 from storage import postgres  # noqa: E402
 from storage.ports import is_admins  # noqa: E402
 
@@ -22,11 +22,11 @@ sqlite.serve(settings.DATABASES["default"])
 keeper.start()
 
 
-def _handler(middleware: list[str]) -> WSGIHandler:
+def _handler(middleware: list[str]) -> Handler:
     """Django with this middleware: it reads the setting when the handler is made."""
     usual, settings.MIDDLEWARE = settings.MIDDLEWARE, middleware
     try:
-        return WSGIHandler()
+        return Handler()
     finally:
         settings.MIDDLEWARE = usual
 

@@ -166,6 +166,7 @@ def test_answers_and_errors_are_json_for_who_asks_for_it(url: str):
 def test_a_text_with_a_key_is_stored_once(url: str):
     key = str(uuid4())
     assert [post(url, b"a\nb", Idempotency_Key=key).status_code for _ in range(3)] == [201, 200, 200]
+    assert post(url, b"a\nb", Idempotency_Key=f'"{key}"').status_code == 200  # as the IETF's draft writes it
     assert log(url) == b"a\nb\n"
 
 

@@ -300,6 +300,8 @@ def test_a_body_that_ends_too_soon_is_refused(content_type: str):
 
 # Idempotency-Key
 
+UNUSED = "8e03978e-40d5-43e8-bc93-6894a57f9324"
+
 
 def test_a_text_with_a_key_is_stored_once(post, lines):
     key = uuid4()
@@ -318,6 +320,14 @@ def test_the_same_key_with_another_text_is_a_conflict(post, lines, other: str):
     assert lines() == ["a", "b"]
 
 
+@pytest.mark.parametrize("form", ['"{}"', ' "{}" ', '"{}";version=1', "{{{}}}"])
+def test_a_key_in_quotes_is_the_same_key(post, lines, form: str):
+    key = uuid4()
+    assert post("a", key=key).status_code == 201
+    assert post("a", key=form.format(str(key).upper())).status_code == 200
+    assert lines() == ["a"]
+
+
 def test_another_key_is_another_text(post, lines):
     post("a", key=uuid4())
     post("a", key=uuid4())
@@ -331,7 +341,10 @@ def test_a_key_is_the_record_s_id(post, record: Record):
     assert post(dumps(record), JSON).status_code == 409
 
 
-@pytest.mark.parametrize("key", ["", "7", "x" * 5000])
+@pytest.mark.parametrize(
+    "key",
+    ["", "7", "x" * 5000, '""', '"7"', f'"{UNUSED}', f"'{UNUSED}'", f'"{UNUSED}" x', f'"{UNUSED}", "{UNUSED}"'],
+)
 def test_a_key_that_is_no_uuid_is_refused(post, lines, key: str):
     response = post("a", key=key)
     assert response.status_code == 400
