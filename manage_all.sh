@@ -63,9 +63,10 @@ cmd_setup() {
 }
 
 ## run [--detach | --stop]
-##   Start the three services on 127.0.0.1 without Docker; Ctrl-C stops them. --detach returns when they are ready,
-##   --stop ends them. A service that ends by itself is started again. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT, STORAGE_PORT, METRICS_PORT, DATA_DIR and VSTORAGE_PATH
-##   let two copies run side by side. Logs and pid files are in DATA_DIR/run.
+##   Start the three services on 127.0.0.1 and [::1] without Docker; Ctrl-C stops them. --detach returns when they are
+##   ready, --stop ends them. A service that ends by itself is started again. SERVICE1_PORT, ADMIN_PORT, SERVICE2_PORT,
+##   STORAGE_PORT, METRICS_PORT, DATA_DIR and VSTORAGE_PATH let two copies run side by side.
+##   Logs and pid files are in DATA_DIR/run.
 cmd_run() {
     case "$*" in
     "") hide_growth && run_services ;;
@@ -87,10 +88,20 @@ cmd_up() {
     need_compose_options up "$@"
     docker compose up --build --detach --wait "$@"
     local door
-    door=http://$(docker compose port service1 8000)
+    door=$(door_of service1 8000)
     printf 'page    %s\nstatus  %s\n' "$door/" "$door/status"
     # docker-compose.postgres.yml gives the admin a container of its own.
-    echo "admin   http://$(docker compose port admin 8001 2>/dev/null || docker compose port storage 8001)/admin/"
+    echo "admin   $(door_of admin 8001 2>/dev/null || door_of storage 8001)/admin/"
+}
+
+# door_of SERVICE PORT: prints the address at which this host reaches that port of the container
+door_of() {
+    local address
+    address=$(docker compose port "$1" "$2") || return
+    case $address in
+    0.0.0.0:* | *::\]:* | :::*) address=localhost:${address##*:} ;; # published at all addresses
+    esac
+    echo "http://$address"
 }
 
 ## down [ARGUMENT...]

@@ -61,11 +61,13 @@ claim_data() {
     flock --nonblock 8 || die "it already runs on $DATA_DIR; ./manage_all.sh status shows how it is, run --stop ends it"
 }
 
+# need_ports: STATUSLOG_ADDRESSES are those of this host at which the ports are free; the keeper takes them from here
 need_ports() {
-    local error
-    error=$("$VENV/bin/python" manage/free_ports.py "SERVICE1_PORT=$SERVICE1_PORT" "ADMIN_PORT=$ADMIN_PORT" \
+    local said
+    said=$("$VENV/bin/python" manage/free_ports.py "SERVICE1_PORT=$SERVICE1_PORT" "ADMIN_PORT=$ADMIN_PORT" \
         "SERVICE2_PORT=$SERVICE2_PORT" "STORAGE_PORT=$STORAGE_PORT" "METRICS_PORT=$METRICS_PORT" 2>&1) ||
-        die "cannot listen on 127.0.0.1: $error; stop what does (ss -ltnp names it) or set other ports"
+        die "cannot listen on $said; stop what does (ss -ltnp names it) or set other ports"
+    export STATUSLOG_ADDRESSES=$said
 }
 
 port_of() {
@@ -78,15 +80,18 @@ port_of() {
 
 # start_service NAME [again]: with a log of its own, or again with that of before
 start_service() {
-    local name=$1 log=$RUN_DIR/$1.log bind
-    bind=127.0.0.1:$(port_of "$name")
-    [[ $name != storage ]] || bind+=,127.0.0.1:$ADMIN_PORT
-    [[ $name != service1 ]] || bind+=,127.0.0.1:$METRICS_PORT
+    local name=$1 log=$RUN_DIR/$1.log ports address port bind=''
+    ports=("$(port_of "$name")")
+    [[ $name != storage ]] || ports+=("$ADMIN_PORT")
+    [[ $name != service1 ]] || ports+=("$METRICS_PORT")
+    for port in "${ports[@]}"; do
+        for address in $STATUSLOG_ADDRESSES; do
+            bind+=${bind:+,}$address:$port
+        done
+    done
     [[ -n ${2:-} || ! -e $log ]] || mv -f -- "$log" "$log.1"
-    # The names that this script and the services use stay allowed, whatever is set.
-    local hosts=${DJANGO_ALLOWED_HOSTS:+127.0.0.1,localhost,$DJANGO_ALLOWED_HOSTS}
     # setsid: a process group of its own, to be stopped as a whole, and out of reach of the terminal's Ctrl-C
-    DJANGO_ALLOWED_HOSTS=$hosts PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
+    PATH=$VENV/bin:$PATH BIND=$bind STATUSLOG_RUN=$RUN_DIR \
         setsid statuslog/serve.sh "$name" </dev/null >>"$log" 2>&1 6>&- &
     PIDS[$name]=$!
     echo $! >"$RUN_DIR/$name.pid"

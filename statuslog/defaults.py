@@ -22,6 +22,14 @@ SILENCED_SYSTEM_CHECKS = [
 ]
 
 
+def allowed_hosts(service: str, default: str = "") -> list[str]:
+    """The host names that the service answers to: DJANGO_ALLOWED_HOSTS, or `default` if that is not set.
+
+    The names that health checks, the other services and commands on this host use are always among them.
+    """
+    return [*env.csv("DJANGO_ALLOWED_HOSTS", default), service, "localhost", "127.0.0.1", "[::1]"]
+
+
 def logging(service: str) -> dict[str, Any]:
     """The configuration of Python's logging, gunicorn's events included. Raises EnvError."""
     level = env.choice("LOG_LEVEL", "info", ("debug", "info", "warning", "error"))

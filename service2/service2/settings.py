@@ -8,7 +8,7 @@ DEBUG = env.flag("DJANGO_DEBUG")
 DATA_DIR = env.data_dir(SERVICE)
 SECRET_KEY = env.secret_key(DATA_DIR)
 # Nothing here builds an address from the Host header, so any name of the host will do.
-ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "*")
+ALLOWED_HOSTS = defaults.allowed_hosts(SERVICE, "*")
 API_TOKENS = tokens.of_environment()
 FORCE_SCRIPT_NAME = proxy.prefix() or None
 SECURE_HSTS_SECONDS = proxy.HSTS_SECONDS if proxy.https() else 0

@@ -14,7 +14,7 @@ DATA_DIR = env.data_dir(SERVICE)
 DEBUG = env.flag("DJANGO_DEBUG")
 SECRET_KEY = env.secret_key(DATA_DIR)
 # A list of names, not "*": it keeps a page of some other site from reaching the admin by DNS rebinding.
-ALLOWED_HOSTS = env.csv("DJANGO_ALLOWED_HOSTS", "storage,localhost,127.0.0.1,[::1]")
+ALLOWED_HOSTS = defaults.allowed_hosts(SERVICE)
 CSRF_TRUSTED_ORIGINS = env.csv("DJANGO_CSRF_TRUSTED_ORIGINS")
 API_TOKENS = tokens.of_environment()
 FORCE_SCRIPT_NAME = proxy.prefix() or None

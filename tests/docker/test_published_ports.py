@@ -26,7 +26,7 @@ def accepts(address: str, port: int) -> bool:
 
 def test_two_ports_are_published_and_no_third(stack: Stack) -> None:
     assert [binding for container in CONTAINERS for binding in bindings(stack, container)] == [
-        ("8000/tcp", "0.0.0.0", stack.public_port),
+        ("8000/tcp", "", stack.public_port),
         ("8001/tcp", "127.0.0.1", stack.admin_port),
     ]
 
@@ -34,11 +34,23 @@ def test_two_ports_are_published_and_no_third(stack: Stack) -> None:
 def test_without_variables_they_are_8199_for_all_and_8200_for_this_host(stack: Stack) -> None:
     config = json.loads(stack.compose("config", "--format", "json", SERVICE1_PORT="", ADMIN_PORT=""))
     published = [
-        (port["host_ip"], port["published"], port["target"])
+        (port.get("host_ip", ""), port["published"], port["target"])
         for service in config["services"].values()
         for port in service.get("ports", [])
     ]
-    assert published == [("0.0.0.0", "8199", 8000), ("127.0.0.1", "8200", 8001)]
+    assert published == [("", "8199", 8000), ("127.0.0.1", "8200", 8001)]
+
+
+def test_service1_bind_keeps_it_on_one_address(stack: Stack) -> None:
+    for address in ("127.0.0.1", "[::1]"):
+        config = json.loads(stack.compose("config", "--format", "json", SERVICE1_BIND=address))
+        (port,) = config["services"]["service1"]["ports"]
+        assert port["host_ip"] == address.strip("[]")
+
+
+def test_service1_answers_at_ipv4_and_at_ipv6(stack: Stack) -> None:
+    for address in ("127.0.0.1", "[::1]", "localhost"):
+        assert stack.get(f"http://{address}:{stack.public_port}/healthz").status_code == 200
 
 
 def test_another_machine_reaches_service1_and_not_the_admin(stack: Stack) -> None:

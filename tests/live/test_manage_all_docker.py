@@ -30,8 +30,8 @@ def stack(engine: None) -> Iterator[LocalSystem]:
         try:
             done = stack("up")
             assert done.returncode == 0, done.stderr
-            assert f":{stack.public_port}/status" in done.stdout
-            assert f":{stack.admin_port}/admin/" in done.stdout
+            assert f"http://localhost:{stack.public_port}/status" in done.stdout
+            assert f"http://127.0.0.1:{stack.admin_port}/admin/" in done.stdout
             yield stack
         finally:
             done = stack("down", "--volumes", "--rmi", "local", "--timeout", "1")

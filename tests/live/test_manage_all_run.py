@@ -1,10 +1,13 @@
 """`manage_all.sh run`: the system without Docker."""
 
+import errno
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,6 +18,7 @@ import pytest
 import requests
 
 from tests.manage_all import SECONDS, LocalSystem
+from tests.processes import ROOT, free_ports
 
 pytestmark = pytest.mark.live
 
@@ -70,9 +74,43 @@ def test_only_loopback_listens(running: LocalSystem):
         assert f" 00000000:{port:04X} 00000000:0000 0A" not in listening
 
 
+def test_every_port_answers_at_ipv6_too(running: LocalSystem):
+    ports = (running.public_port, running.service2_port, running.storage_port)
+    paths = [(port, "/status" if port != running.storage_port else "/log") for port in ports]
+    for port, path in (*paths, (running.admin_port, "/admin/login/"), (running.metrics_port, "/metrics")):
+        assert get(f"http://[::1]:{port}{path}").status_code == 200
+    # To each other the addresses are the same: the port decides.
+    assert get(f"http://[::1]:{running.admin_port}/log").status_code == 404
+    assert get(f"http://[::1]:{running.storage_port}/admin/").status_code == 404
+
+
 def test_a_second_run_on_the_same_data_is_refused(running: LocalSystem):
     assert "already runs" in one_line_on_stderr(running("run", "--detach"))
     assert get(f"{running.public}/healthz").status_code == 200
+
+
+def test_a_port_that_is_taken_at_ipv6_alone(system: LocalSystem):
+    with socket.create_server(("::1", system.admin_port), family=socket.AF_INET6):
+        error = one_line_on_stderr(system("run", "--detach"))
+    assert f"ADMIN_PORT={system.admin_port} at [::1] (Address already in use)" in error
+    assert system.processes() == []
+
+
+class SocketWithoutIPv6(socket.socket):
+    """As on a host whose kernel has no IPv6, or has it switched off."""
+
+    def bind(self, address: Any) -> None:
+        if self.family == socket.AF_INET6:
+            raise OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")
+        super().bind(address)
+
+
+def test_a_host_without_ipv6_listens_at_ipv4(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    monkeypatch.setattr(socket, "socket", SocketWithoutIPv6)
+    (port,) = free_ports(1)
+    main = runpy.run_path(str(ROOT / "manage" / "free_ports.py"))["main"]
+    main([f"SERVICE1_PORT={port}"])
+    assert capsys.readouterr().out == "127.0.0.1\n"
 
 
 def test_ports_taken(running: LocalSystem, tmp_path: Path):
