@@ -3,6 +3,16 @@
 #
 # Works from any directory. What touches data works on the Compose stack when that is up, else on the local data.
 # Lines that begin with ## are the help, each group above the function that does it.
+
+# Every shell can read these lines, also the bash 3.2 of macOS. What follows needs bash 4.4 and Linux's tools.
+case $(uname):$BASH_VERSION in
+Linux:4.[4-9]* | Linux:[5-9].* | Linux:[1-9][0-9]*) ;;
+*)
+    echo "manage_all.sh: needs Linux with bash 4.4 or newer; elsewhere use Docker: docker compose up --build" >&2
+    exit 1
+    ;;
+esac
+
 set -euo pipefail
 shopt -s inherit_errexit
 

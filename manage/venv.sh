@@ -45,7 +45,7 @@ find_python() {
     local candidate candidates=(python3 python3.{14..11} python) without_venv=''
     [[ -z ${STATUSLOG_PYTHON:-} ]] || candidates=("$STATUSLOG_PYTHON")
     for candidate in "${candidates[@]}"; do
-        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' &>/dev/null || continue
+        "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11) or sys.maxsize < 2**32)' &>/dev/null || continue
         if "$candidate" -c 'import ensurepip, venv' &>/dev/null; then
             echo "$candidate"
             return
@@ -54,7 +54,7 @@ find_python() {
     done
     [[ -z $without_venv ]] ||
         die "$without_venv lacks ensurepip and cannot make a .venv; install it (Debian, Ubuntu: apt-get install python3-venv)"
-    die "no Python >= 3.11 among: ${candidates[*]}; install one, or name one: STATUSLOG_PYTHON=/path/to/python3"
+    die "no Python >= 3.11 of 64 bits among: ${candidates[*]}; install one, or name one: STATUSLOG_PYTHON=/path/to/python3"
 }
 
 # find_chromium: prints the browser that the tests drive

@@ -7,10 +7,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from statuslog import host
 from statuslog.env import EnvError
 
 
 def main() -> None:
+    host.need_linux()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "service2.settings")
     from django.core.management import execute_from_command_line
 

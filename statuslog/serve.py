@@ -11,11 +11,12 @@ import tempfile
 from multiprocessing import get_context
 from pathlib import Path
 
-from statuslog import env
+from statuslog import env, host
 from statuslog.env import EnvError
 
 
 def main(service: str) -> None:
+    host.need_linux()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{service}.settings")
     counters = _folder_of_counters(service)
     try:

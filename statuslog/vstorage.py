@@ -8,6 +8,7 @@ an extended attribute (`State`): docs/adr/0006-agreement.md. This module must no
 import errno
 import fcntl
 import json
+import logging
 import os
 import stat
 import time
@@ -23,8 +24,11 @@ from statuslog import backwards, filelock
 from statuslog.metrics import REGISTRY
 from statuslog.record import EPOCH, MICROSECOND
 
+log = logging.getLogger(__name__)
+
 STATE = "user.statuslog"
 WAITING = "user.statuslog.waiting."  # and the name of a service
+NOT_EXCLUSIVE = "another process has written to it while its lock was held: does flock work here? docs/limits.md"
 PAUSE = 0.1  # seconds between two looks at a lock that may be held for minutes
 
 LOCK_WAIT = Histogram(
@@ -182,6 +186,7 @@ class LockedFile:
         self._vstorage = vstorage
         self._descriptor = descriptor
         self._state = vstorage.load(descriptor)
+        self._begun = self.size
         if not self._ends_whole():
             # The host has crashed in the middle of a write, which the kernel had taken as a whole.
             self.fall_behind(since=None)
@@ -197,7 +202,8 @@ class LockedFile:
         """
         first = max(now, self._state.newest + MICROSECOND)
         times = [first + number * MICROSECOND for number in range(count)]
-        self._save(replace(self._state, newest=times[-1], behind=self.behind or Behind(first, self.size)))
+        self._begun = self.size
+        self._save(replace(self._state, newest=times[-1], behind=self.behind or Behind(first, self._begun)))
         return times
 
     def new_time(self, now: datetime) -> datetime:
@@ -208,6 +214,8 @@ class LockedFile:
 
     def append(self, lines: Sequence[str]) -> None:
         """Append the lines of the records that `begin` gave times to. Raises VstorageError."""
+        if self.size > self._begun:
+            log.error("%s: %s", self._vstorage.path, NOT_EXCLUSIVE)
         self._write("".join(f"{line}\n" for line in lines).encode())
         self._save(replace(self._state, behind=None))
 

@@ -124,3 +124,33 @@ def test_the_env_file_is_read_and_never_run(tmp_path: Path, line: str, value: st
     )
     assert (done.stdout, done.stderr) == (f"{value}/environment", "")
     assert not (tmp_path / "ran").exists()
+
+
+def assert_it_needs_linux_and_a_newer_bash(done: "subprocess.CompletedProcess[str]") -> None:
+    (line,) = done.stderr.splitlines()
+    assert (done.returncode, done.stdout) == (1, "")
+    assert line.startswith("manage_all.sh: needs Linux with bash 4.4 or newer; elsewhere use Docker")
+
+
+@pytest.mark.parametrize("version", ["3.2.57(1)-release", "4.3.48(1)-release", ""])
+def test_an_old_shell_says_what_is_needed(version: str):
+    # dash knows nothing that bash 3.2 does not know, and keeps the version that it is given.
+    environment = {"PATH": os.environ["PATH"], "BASH_VERSION": version}
+    done = subprocess.run(["dash", SCRIPT, "help"], env=environment, capture_output=True, text=True)
+    assert_it_needs_linux_and_a_newer_bash(done)
+
+
+def test_another_system_than_linux_says_what_is_needed(copy: LocalSystem, tmp_path: Path):
+    fake(tmp_path / "bin", "uname", "echo Darwin")
+    assert_it_needs_linux_and_a_newer_bash(copy("help", PATH=f"{tmp_path / 'bin'}:{os.environ['PATH']}"))
+
+
+def test_a_python_of_32_bits_is_not_taken(copy: LocalSystem, tmp_path: Path):
+    # It is the real one, but for the size of its largest number.
+    script = (
+        f'[ "$1" != -c ] || exec {BASE_PYTHON} -c "import sys; sys.maxsize = 2**31 - 1; $2"; exec {BASE_PYTHON} "$@"'
+    )
+    fake(tmp_path / "bin", "python-32", script)
+    done = copy("setup", STATUSLOG_PYTHON=str(tmp_path / "bin" / "python-32"))
+    assert done.returncode == 1
+    assert "no Python >= 3.11 of 64 bits" in done.stderr

@@ -63,6 +63,28 @@ def test_it_appends_to_what_others_have_written(file: Path):
     assert file.read_text() == "from the host\na\n"
 
 
+def test_a_lock_that_does_not_exclude_is_noticed(file: Path, caplog: pytest.LogCaptureFixture):
+    # As on Docker Desktop for Mac, or through an overlay and its upper folder.
+    for others, noticed in (("theirs\n", True), ("", False)):
+        caplog.clear()
+        with Vstorage(file).locked(1) as appender:
+            appender.begin(NOW, 1)
+            with file.open("a") as other:
+                other.write(others)
+            appender.append(["ours"])
+        assert ("another process has written to it while its lock was held" in caplog.text) == noticed
+    assert file.read_text() == "theirs\nours\nours\n"
+
+
+def test_emptying_the_file_under_the_lock_is_no_other_writer(file: Path, caplog: pytest.LogCaptureFixture):
+    append(file, "a")
+    with Vstorage(file).locked(1) as appender:
+        appender.begin(NOW, 1)
+        file.write_text("")
+        appender.append(["b"])
+    assert (file.read_text(), caplog.text) == ("b\n", "")
+
+
 def test_emptying_the_file_is_noticed_at_once(file: Path):
     append(file, "a")
     file.write_text("")
