@@ -15,7 +15,7 @@ INTERNAL = {
     "STATUSLOG_RUN",  # how `run --stop` knows its own processes
     "STATUSLOG_REQUIRE_ALL",  # for CI: CONTRIBUTING.md
     "STATUSLOG_THOROUGH",  # likewise
-    *("COMPOSE_PROJECT_NAME", "NO_COLOR", "PYTHONPATH", "TERM"),  # not ours
+    *("NO_COLOR", "PYTHONPATH", "TERM"),  # not ours
 }
 READERS = {
     *("text", "choice", "content", "integer", "size", "size_or_share"),
