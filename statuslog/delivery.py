@@ -17,7 +17,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 
 from statuslog import emptying, filelock, rewrite, tracing
 from statuslog.emptying import DeliveredOutbox
-from statuslog.recorder import LOCK_TIMEOUT, Recorder
+from statuslog.recorder import LOCK_TIMEOUT, OutboxError, Recorder
 from statuslog.storage_client import StorageError
 from statuslog.vstorage import LockedFile, VstorageError
 
@@ -53,6 +53,10 @@ class Delivery:
             self._recorder.vstorage.check()
         except VstorageError as error:
             found.append(error.reason)
+        try:
+            self._outbox.check()
+        except OutboxError:
+            found.append("outbox_unusable")
         if not self._recorder.storage.is_ready(READY_TIMEOUT):
             found.append("storage_unreachable")
         return found
@@ -83,6 +87,7 @@ class Delivery:
         yield GaugeMetricFamily("statuslog_vstorage_bytes", "The size of vstorage", size)
 
     def _run(self) -> None:
+        self._outbox.counts()  # from now on this thread has the file open, wherever somebody moves it
         pause = FIRST_PAUSE
         while True:
             done = False
@@ -102,6 +107,7 @@ class Delivery:
 
     def deliver(self) -> bool:
         """Bring what waits to the stores as far as that is possible now; True when nothing waits any more."""
+        self._outbox.hold()
         if self._recorder.storage_down:
             if not self._recorder.storage.is_ready(READY_TIMEOUT):
                 return False

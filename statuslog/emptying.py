@@ -34,8 +34,14 @@ class DeliveredOutbox(Outbox, Protocol):
     def remove(self, rows: Sequence[int]) -> None:
         """Forget records that storage has."""
 
+    def hold(self) -> None:
+        """Bring back what waited in a file that was removed or replaced."""
+
+    def check(self) -> None:
+        """Raise OutboxError if records cannot be read or put now."""
+
     def counts(self) -> Mapping[str, int]:
-        """How many records wait, and how many were refused."""
+        """How many records wait, and how many were refused; nothing if that cannot be read."""
 
     def refuse(self, row: int, reason: str) -> None:
         """Set a record aside that storage will never take."""

@@ -108,6 +108,12 @@ class OutboxInMemory:
     def defer(self, row: int, due: datetime) -> None:
         self.due[row] = due
 
+    def hold(self) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
     def has_early(self) -> bool:
         return any(due > datetime.now(UTC) for due in self.due.values())
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from django.db import DatabaseError, transaction
 from django.db.models import Max, Min, QuerySet
 
+from statuslog.database import engine
+from statuslog.outbox import place
 from statuslog.outbox.models import OutboxRecord
 from statuslog.record import EPOCH, Record
 from statuslog.recorder import OutboxError
@@ -19,6 +21,7 @@ class Outbox:
 
     def put(self, records: Sequence[Record]) -> None:
         """Keep the records, all or none; when it returns they are on the disk. Raises OutboxError."""
+        self.hold()
         try:
             with transaction.atomic(durable=True):
                 if not self._has_room(len(records)):
@@ -26,6 +29,18 @@ class Outbox:
                 OutboxRecord.objects.bulk_create(OutboxRecord(record=record.to_json()) for record in records)
         except DatabaseError as error:
             raise OutboxError(f"the outbox cannot be written: {error}") from error
+
+    def hold(self) -> None:
+        """Bring back what waited in a file that was removed or replaced."""
+        place.hold()
+
+    def check(self) -> None:
+        """Raise OutboxError if records cannot be read or put now."""
+        try:
+            engine.check_place()
+            self.is_empty()
+        except DatabaseError as error:
+            raise OutboxError(f"the outbox cannot be read: {error}") from error
 
     def _has_room(self, count: int) -> bool:
         ends = OutboxRecord.objects.aggregate(first=Min("row"), last=Max("row"))
@@ -54,7 +69,13 @@ class Outbox:
         OutboxRecord.objects.filter(row=row).update(due=due)
 
     def counts(self) -> Mapping[str, int]:
-        """How many records wait, and how many were refused."""
+        """How many records wait, and how many were refused; nothing if that cannot be read."""
+        try:
+            return self._counts()
+        except DatabaseError:
+            return {}
+
+    def _counts(self) -> Mapping[str, int]:
         waiting = OutboxRecord.objects.filter(refused="").count()
         return {"waiting": waiting, "refused": OutboxRecord.objects.count() - waiting}
 

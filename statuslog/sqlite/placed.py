@@ -41,6 +41,23 @@ def identity(path: str) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
+def held() -> "list[DatabaseWrapper]":
+    """The connections of this process that know which files they have open."""
+    return list(_placed)
+
+
+def copy_displaced(file: Path, target: sqlite3.Connection) -> None:
+    """Copy to `target` what a connection of this process has open that was at this path, and remove what is left of it
+    beside the path; raises OSError if there is none."""
+    with _opening:
+        for lost in held():
+            if lost.is_displaced(file):
+                lost.connection.backup(target)
+                lost._remove_sides()
+                return
+    raise FileNotFoundError(f"{file}: no connection has it open")
+
+
 def make_private(file: Path) -> None:
     """Let nobody else read a database that was made by an older version; SQLite gives new SIDES the same mode."""
     for end in ("", *SIDES):
@@ -143,11 +160,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with _opening:
             with suppress(sqlite3.Error):  # what was committed goes with the old file, wherever that is now
                 self._checkpoint()
-            for path, own in zip(self._paths[1:], self._opened[1:], strict=True):
-                if own is not None and identity(path) == own:
-                    with suppress(OSError):
-                        Path(path).unlink()
+            self._remove_sides()
         self.close()
+
+    def _remove_sides(self) -> None:
+        """Remove those of the SIDES at the path that belong to what is open."""
+        for path, own in zip(self._paths[1:], self._opened[1:], strict=True):
+            if own is not None and identity(path) == own:
+                with suppress(OSError):
+                    Path(path).unlink()
+
+    def is_displaced(self, file: Path) -> bool:
+        """What is open was at this path, and is not there any more."""
+        path = str(file.absolute())
+        return bool(self._opened) and self._paths[0] == path and identity(path) != self._opened[0]
 
     def _checkpoint(self) -> bool:
         """Bring all that is committed from the write-ahead log to the file itself; whether that was possible."""

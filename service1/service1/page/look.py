@@ -121,10 +121,12 @@ def look(
     rows = _begin(lambda: _rows(own, query))
     other = _begin(lambda: Report.of(service2.readiness(WITHIN)))
     reasons = _vstorage(own)
+    if not outbox:
+        reasons.append("outbox_unusable")
     seen = _end(overview, until)
     if seen.value is None or seen.value.storage.reasons:
         reasons.append("storage_unreachable")
-    service1 = Report(reasons, measure(), outbox["waiting"], outbox["refused"])
+    service1 = Report(reasons, measure(), *_counts(outbox))
     found, shown = _end(other, until), _end(rows, until)
     differ = _difference(own, before, service1, found.value, seen.value, until)
     return Look(datetime.now(UTC), service1, found, seen, shown, differ)

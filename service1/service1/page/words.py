@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 # Every reason that a service can name; what is missing here is shown as its name.
 REASONS = {
     "storage_unreachable": "It does not reach storage, or storage is not ready: its records wait in its outbox.",
+    "outbox_unusable": "It cannot read or write its outbox: if storage is down too, it can keep no record.",
     "vstorage_not_writable": "It cannot write vstorage: is the file there, writable, and its disk not full?",
     "vstorage_stale": "vstorage was replaced on the host: restart service1 and service2.",
     "vstorage_behind": "vstorage lacks records that the log has; they are written as soon as nothing waits any more.",
