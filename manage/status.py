@@ -31,6 +31,7 @@ LOOKS, PAUSE = 4, 0.3  # the stores are written one after the other: a differenc
 
 WORDS = {
     "storage_unreachable": "storage is down, not ready, or low on disk; records wait in the outbox",
+    "clock_ahead": "a record is dated far in the future, as the clock was wrong; ./manage_all.sh clock",
     "outbox_unusable": "the service cannot read or write its outbox; its log says why",
     "vstorage_not_writable": "vstorage is missing, no file, read-only, or its disk is full",
     "vstorage_stale": "vstorage was replaced; restart service1 and service2, then verify --repair",

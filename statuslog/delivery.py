@@ -55,6 +55,8 @@ class Delivery:
             found.append(error.reason)
         try:
             self._outbox.check()
+            if self._outbox.has_early() and "clock_ahead" not in found:
+                found.append("clock_ahead")
         except OutboxError:
             found.append("outbox_unusable")
         if not self._recorder.storage.is_ready(READY_TIMEOUT):

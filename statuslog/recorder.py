@@ -168,8 +168,8 @@ class Recorder:
         count = sum(wanted.count for wanted in requests)
         if file and file.behind and not self.vstorage_down:
             self.catch_up(file, CATCH_UP_RECORDS, CATCH_UP_TIMEOUT)
-        writable = file is not None and file.behind is None
         times = file.begin(self.now(), count) if file else self._times(count)
+        writable = file is not None and file.is_in_order
         measurement = probe.measure()  # once: what came together shows the same moment
         records = [self._make(measurement, time) for time in times]
         tracing.note_batch(name for wanted in requests for name in wanted.request_ids)

@@ -10,6 +10,7 @@ from statuslog.record import EPOCH, MICROSECOND, parse_line, show_timestamp
 from statuslog.recorder import Recorder
 from statuslog.rewrite import Copied, catch_up
 from statuslog.storage_client import StorageClient
+from statuslog.vstorage import LAST
 
 LOCK_TIMEOUT = 2.0
 LOG_TIMEOUT = 30.0
@@ -61,7 +62,8 @@ def _look(recorder: Recorder, progress: Progress, known: Copied) -> int | Differ
     with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
         file.need_empty_outboxes()
         # Not the newest record's time: what was imported, or posted past the services, can be newer than that.
-        size, until = file.size, file.new_time(recorder.now()) + MICROSECOND
+        size, until = file.size, max(file.new_time(recorder.now()), file.newest)
+        until = until + MICROSECOND if until < LAST else LAST
     if size < known.size or recorder.vstorage.edition() != known.edition:
         known = Copied()
     try:
@@ -74,8 +76,8 @@ def _look(recorder: Recorder, progress: Progress, known: Copied) -> int | Differ
 
 
 def _log(storage: StorageClient, since: datetime, until: datetime) -> Iterator[bytes]:
-    beginning = "" if since == EPOCH else f"since={show_timestamp(since)}&"
-    query = f"{beginning}until={show_timestamp(until)}"
+    bounds = {"since": since if since > EPOCH else None, "until": until if until < LAST else None}
+    query = "&".join(f"{name}={show_timestamp(time)}" for name, time in bounds.items() if time)
     with storage.log("GET", query, {"Accept-Encoding": "identity"}, LOG_TIMEOUT) as response:
         if response.status_code != 200:
             raise PeerError(f"GET /log was answered with {response.status_code}")

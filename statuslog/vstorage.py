@@ -15,20 +15,22 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from prometheus_client import Histogram
 
 from statuslog import backwards, filelock
 from statuslog.metrics import REGISTRY
-from statuslog.record import EPOCH, MICROSECOND
+from statuslog.record import AHEAD, EPOCH, FAR, MICROSECOND, show_timestamp
 
 log = logging.getLogger(__name__)
 
 STATE = "user.statuslog"
 WAITING = "user.statuslog.waiting."  # and the name of a service
 NOT_EXCLUSIVE = "another process has written to it while its lock was held: does flock work here? docs/limits.md"
+SECOND = timedelta(seconds=1)
+LAST = datetime.max.replace(tzinfo=UTC)
 PAUSE = 0.1  # seconds between two looks at a lock that may be held for minutes
 
 LOCK_WAIT = Histogram(
@@ -114,7 +116,10 @@ class Vstorage:
         descriptor = self._open()
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            if self.load(descriptor).behind:
+            state, far = self.load(descriptor), datetime.now(UTC) + FAR
+            if state.newest > far and (backwards.last_second(descriptor, os.fstat(descriptor).st_size) or EPOCH) > far:
+                raise VstorageError("clock_ahead", f"{self.path}: its last line is of {show_timestamp(state.newest)}")
+            if state.behind:
                 raise VstorageError("vstorage_behind", f"{self.path}: it lacks records that the log has")
         except BlockingIOError:
             pass  # somebody is at work on it
@@ -187,6 +192,7 @@ class LockedFile:
         self._descriptor = descriptor
         self._state = vstorage.load(descriptor)
         self._begun = self.size
+        self.is_in_order = False
         if not self._ends_whole():
             # The host has crashed in the middle of a write, which the kernel had taken as a whole.
             self.fall_behind(since=None)
@@ -198,9 +204,10 @@ class LockedFile:
     def begin(self, now: datetime, count: int) -> list[datetime]:
         """Times for `count` records, each later than all before: `now`, or right after a newer newest one.
 
-        From here until `append` the file counts as behind.
+        From here until `append` the file counts as behind. `is_in_order` tells whether their lines may be appended.
         """
-        first = max(now, self._state.newest + MICROSECOND)
+        first = self._next_time(now)
+        self.is_in_order = self.behind is None
         times = [first + number * MICROSECOND for number in range(count)]
         self._begun = self.size
         self._save(replace(self._state, newest=times[-1], behind=self.behind or Behind(first, self._begun)))
@@ -208,9 +215,26 @@ class LockedFile:
 
     def new_time(self, now: datetime) -> datetime:
         """A time later than all before, as `begin` gives them, for something that is no record."""
-        time = max(now, self._state.newest + MICROSECOND)
-        self._save(replace(self._state, newest=time))
+        time = self._next_time(now)
+        self._save(replace(self._state, newest=max(self._state.newest, time)))
         return time
+
+    def _next_time(self, now: datetime) -> datetime:
+        """`now`, or right after a newer newest one; but not after one that a wrong clock has given (ADR 24)."""
+        if self._state.newest <= now + AHEAD:
+            return max(now, self._state.newest + MICROSECOND)
+        if self.behind is None and (last := self._last_second()) <= now + AHEAD:
+            # No line bears it out: it was only noted.
+            self._save(replace(self._state, newest=last + SECOND))
+            return max(now, last + SECOND + MICROSECOND)
+        if self._state.newest <= now + FAR:
+            return self._state.newest + MICROSECOND
+        # A line that is written now has its place before those of the future, so it comes there from the log.
+        self.fall_behind(now)
+        return now
+
+    def _last_second(self) -> datetime:
+        return backwards.last_second(self._descriptor, self.size) or EPOCH
 
     def append(self, lines: Sequence[str]) -> None:
         """Append the lines of the records that `begin` gave times to. Raises VstorageError."""
@@ -254,9 +278,10 @@ class LockedFile:
             self._save(replace(self._state, behind=None))
             return
         self._write("".join(f"{line}\n" for _, line in lines).encode())
-        since = lines[-1][0] + MICROSECOND
-        newest = max(self._state.newest, lines[-1][0])
-        self._save(replace(self._state, newest=newest, behind=Behind(since, self.size)))
+        last = lines[-1][0]
+        # Behind the last moment that there is, nothing can come.
+        behind = None if last >= LAST else Behind(last + MICROSECOND, self.size)
+        self._save(replace(self._state, newest=max(self._state.newest, last), behind=behind))
 
     @property
     def is_rewritten(self) -> bool:

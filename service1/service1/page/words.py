@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 # Every reason that a service can name; what is missing here is shown as its name.
 REASONS = {
     "storage_unreachable": "It does not reach storage, or storage is not ready: its records wait in its outbox.",
+    "clock_ahead": "A record is dated far in the future: the clock was wrong. Run ./manage_all.sh clock.",
     "outbox_unusable": "It cannot read or write its outbox: if storage is down too, it can keep no record.",
     "vstorage_not_writable": "It cannot write vstorage: is the file there, writable, and its disk not full?",
     "vstorage_stale": "vstorage was replaced on the host: restart service1 and service2.",
