@@ -314,6 +314,47 @@ cmd_reset() {
     echo "$REPLY, emptied $VSTORAGE_PATH"
 }
 
+## outbox [--docker | --local] [--export | --send | --remove [--yes]]
+##   Show what waits in the outboxes of service1 and service2, and which records storage has refused and why. --export
+##   prints them all as lines that import takes, --send sends the refused ones again, --remove removes them.
+cmd_outbox() {
+    take_mode "$@"
+    case "${REST[*]}" in
+    "" | --export | --send | "--remove --yes" | "--yes --remove") ;;
+    --remove) [[ -t 0 ]] || usage_error "outbox --remove asks first, and there is no terminal to ask on: add --yes" ;;
+    *) usage_error "outbox does not take: ${REST[*]}" ;;
+    esac
+    for_each_outbox outbox "${REST[@]}"
+}
+
+## clock [--docker | --local] [--repair [--yes]]
+##   Show what a clock that was ahead has left: records from after now. --repair, when the clock is right again, takes
+##   them out of both stores into a file, sets those of the outboxes aside, and lets all new records have their true
+##   time. Nothing is deleted: import takes the file when its time has come, or when the times in it were corrected.
+cmd_clock() {
+    take_mode "$@"
+    case "${REST[*]}" in
+    "")
+        need_log
+        manage storage clock
+        for_each_outbox clock
+        return
+        ;;
+    "--repair --yes" | "--yes --repair") ;;
+    --repair)
+        [[ -t 0 ]] || usage_error "clock --repair asks first, and there is no terminal to ask on: add --yes"
+        says_yes "Is it now $(date --utc '+%Y-%m-%d %H:%M') UTC? What is from after that is taken out of both stores." ||
+            die "nothing was changed"
+        ;;
+    *) usage_error "clock does not take: ${REST[*]}" ;;
+    esac
+    need_log
+    for_each_outbox clock --repair # first: from then on no record follows those that are taken out
+    manage storage clock --repair
+    manage service1 clock --repair # a service may have read them from the log in between
+    follow_log
+}
+
 ## verify [--docker | --local] [--repair]
 ##   Compare the two stores: "equal" and exit code 0, or the first difference. --repair makes vstorage the copy of
 ##   the log again, while the system runs.

@@ -152,8 +152,10 @@ class Delivery:
     def _follow_editions(self) -> bool:
         """Write the file anew when the log's past has changed. Always True: what fails is looked at again soon."""
         try:
-            if rewrite.follow(self._recorder, self._lock.parent):
-                log.info("vstorage was written anew, as the log is of another edition")
+            if copied := rewrite.follow(self._recorder, self._lock.parent):
+                log.info("vstorage was written again, as the log is of another edition")
+                if copied.aside:
+                    log.warning("what vstorage alone had was kept aside in %s", copied.aside)
         except rewrite.RewriteError as error:
             log.debug("vstorage was not written anew: %s", error)
         return True

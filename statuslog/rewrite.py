@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
+from statuslog.aside import keep
 from statuslog.peer import CHUNK
 from statuslog.record import EPOCH
 from statuslog.recorder import CATCH_UP_RECORDS, Recorder
@@ -41,6 +42,7 @@ class Copied:
     until: datetime = EPOCH
     size: int = 0
     lines: int = 0
+    aside: Path | None = None  # where those lines are that the file alone had
 
 
 def _no_progress(done: int, size: int) -> None:
@@ -65,7 +67,7 @@ def follow(
         with recorder.vstorage.rewriting(patience):
             if not always and _is_followed(recorder):
                 return None  # another one has done it
-            copied = _rewrite(recorder, folder, progress)
+            copied = _rewrite(recorder, folder, progress, always=always)
         catch_up(recorder)
     except StorageError as error:
         raise RewriteError(f"storage: {error}") from error
@@ -80,20 +82,26 @@ def _is_followed(recorder: Recorder) -> bool:
     return recorder.storage.edition(LOG_TIMEOUT) == recorder.vstorage.edition()
 
 
-def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> Copied:
-    """Killed anywhere it leaves the file as it was, or with the note that it is behind from its beginning on."""
+def _rewrite(recorder: Recorder, folder: Path, progress: Progress, *, always: bool) -> Copied:
+    """Killed anywhere it leaves the file as it was, or with the note that it is behind from its beginning on.
+
+    What the file alone has is kept aside, unless the log has said by a new edition that its past was changed: an older
+    edition is one of another log, or of a log that went back.
+    """
     with tempfile.TemporaryFile(dir=folder) as copy:
         edition = recorder.storage.edition(LOG_TIMEOUT)
         with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
             file.need_empty_outboxes()
             # Behind this fence nothing comes to the log any more that is not there now.
-            until = file.new_time(recorder.now())
+            until, end = file.new_time(recorder.now()), file.size
             recorder.storage.set_fence(until, STORAGE_TIMEOUT)
         count = 0
         for chunk in recorder.storage.text(until, LOG_TIMEOUT):
             copy.write(chunk)
             count += chunk.count(b"\n")
-        size = copy.tell()
+        size, aside = copy.tell(), None
+        if always or edition < recorder.vstorage.edition():
+            aside = keep(recorder.vstorage.path, end, copy, folder)
         copy.seek(0)
         with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
             file.need_empty_outboxes()
@@ -104,7 +112,9 @@ def _rewrite(recorder: Recorder, folder: Path, progress: Progress) -> Copied:
             with recorder.vstorage.locked(LOCK_TIMEOUT) as file:
                 _copy_piece(copy, file, size, until)
         copy.seek(0)
-        return Copied(edition, until, size, count) if _begins_with(recorder.vstorage.path, copy) else Copied()
+        if not _begins_with(recorder.vstorage.path, copy):
+            return Copied(aside=aside)
+        return Copied(edition, until, size, count, aside)
 
 
 def _begins_with(file: Path, copy: IO[bytes]) -> bool:

@@ -233,6 +233,12 @@ class LockedFile:
         self.fall_behind(now)
         return now
 
+    def forget_newest(self, now: datetime) -> None:
+        """Let the next record have its true time, whatever the file's last line shows; it is to be written from the log
+        then."""
+        if self._state.newest > now:
+            self._save(replace(self._state, newest=now))
+
     def _last_second(self) -> datetime:
         return backwards.last_second(self._descriptor, self.size) or EPOCH
 

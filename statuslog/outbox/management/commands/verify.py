@@ -35,6 +35,7 @@ class Command(command.Command):
                 known = rewrite.follow(
                     recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE, always=True
                 )
+                self._tell(known)
                 found = self._compare(recorder, progress, known)
         except (verify.VerifyError, RewriteError, StorageError, VstorageError) as error:
             raise CommandError(str(error)) from error
@@ -54,8 +55,13 @@ class Command(command.Command):
             if copied := rewrite.follow(recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE):
                 progress.end()
                 self.stdout.write("vstorage was written anew")
+                self._tell(copied)
                 known = copied
             edition = recorder.vstorage.edition()
             found = verify.compare(recorder, progress.of_bytes, known)
             if isinstance(found, int) or recorder.storage.edition(STORAGE_TIMEOUT) == edition:
                 return found
+
+    def _tell(self, copied: rewrite.Copied | None) -> None:
+        if copied and copied.aside:
+            self.stdout.write(f"what vstorage alone had was kept aside in {copied.aside}")
