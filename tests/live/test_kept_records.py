@@ -48,10 +48,8 @@ def log_of(system: LocalSystem) -> Path:
 
 
 def agree(system: LocalSystem) -> bool:
-    outboxes = [
-        get_json(f"http://127.0.0.1:{port}/readyz").json() for port in (system.public_port, system.service2_port)
-    ]
-    waiting = any(one["outbox"]["waiting"] for one in outboxes)
+    ports = (system.public_port, system.service2_port)
+    waiting = any(get_json(f"http://127.0.0.1:{port}/readyz").json()["outbox"]["waiting"] for port in ports)
     return not waiting and get(f"{system.public}/log").content == system.vstorage.read_bytes()
 
 
