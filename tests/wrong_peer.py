@@ -19,14 +19,14 @@ Behaviour = Callable[[socket.socket, threading.Event], None]
 
 
 class WrongPeer:
-    """Listens on a free port. `behaviour` can be changed at any time; `requests` are those that came, as bytes."""
+    """Listens on the port, or on a free one. `behaviour` can be changed; `requests` are those that came, as bytes."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, port: int = 0) -> None:
         self.behaviour = behaviour
         self.requests: list[bytes] = []
         self.connections = 0
         self._over = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -190,8 +190,8 @@ RUBBISH = b"\x00\xff\xfe neither HTTP nor text \r\n\r\n"
 
 
 @contextlib.contextmanager
-def wrong_peer(behaviour: Behaviour) -> Iterator[WrongPeer]:
-    peer = WrongPeer(behaviour)
+def wrong_peer(behaviour: Behaviour, port: int = 0) -> Iterator[WrongPeer]:
+    peer = WrongPeer(behaviour, port)
     try:
         yield peer
     finally:

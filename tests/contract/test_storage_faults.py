@@ -1,5 +1,6 @@
 """When storage is down, slow or refusing, the record waits in the outbox, and both stores agree again afterwards."""
 
+import shutil
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -215,6 +216,50 @@ def test_a_killed_storage_and_its_return(services: Services):
         lines += two_lines_are_queued(services)
         with within(3):
             assert get(f"{services.service1}/log").status_code == 502
+    finally:
+        services.start("storage")
+    assert_both_stores_have_once(services, lines)
+
+
+STRANGERS = [answering(code, b"<html>Whatever", "Content-Type: text/html") for code in CODES]
+
+
+def test_another_program_at_storage_s_address(services: Services):
+    lines = get(f"{services.service1}/status").text
+    services.kill("storage")
+    try:
+        with wrong_peer(answering(404), services.ports["storage"]) as stranger:
+            for behaviour in STRANGERS:
+                stranger.behaviour = behaviour
+                lines += two_lines_are_queued(services)
+            assert services.readiness("service1")["reasons"] == ["storage_unreachable"]
+            assert services.readiness("service1")["outbox"] == {"waiting": len(STRANGERS), "refused": 0}
+            assert get(f"{services.service1}/log").status_code == 502
+            # A service that starts meanwhile tries it, and its delivery does.
+            services.stop("service1")
+            services.start("service1", until="/healthz")
+            lines += two_lines_are_queued(services)
+    finally:
+        services.start("storage")
+    assert_both_stores_have_once(services, lines)
+
+
+@pytest.mark.parametrize("what", ["file", "folder"])
+def test_an_outbox_that_is_removed_while_records_wait_in_it(services: Services, what: str):
+    lines = get(f"{services.service1}/status").text
+    folder = services.data_dir / "service1"
+    services.kill("storage")
+    try:
+        lines += two_lines_are_queued(services)
+        if what == "file":
+            (folder / "outbox.sqlite3").unlink()
+        else:
+            shutil.rmtree(folder)
+        lines += two_lines_are_queued(services)
+        assert services.readiness("service1")["outbox"] == {"waiting": 2, "refused": 0}
+        services.kill("service1")
+        services.start("service1", until="/healthz")
+        lines += two_lines_are_queued(services)
     finally:
         services.start("storage")
     assert_both_stores_have_once(services, lines)
