@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from rest_framework import exceptions, status
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -155,7 +156,16 @@ def error(request: HttpRequest, code: int, text: str) -> HttpResponse:
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return error(request, 400, "bad request")
+    """For what Django refuses to look at."""
+    reason = next((text for kind, text in _REFUSED.items() if isinstance(exception, kind)), "")
+    return error(request, 400, f"bad request{reason}")
+
+
+_REFUSED: dict[type[Exception], str] = {
+    DisallowedHost: ": the Host header is no host name, or none that this service answers to",
+    TooManyFieldsSent: ": too many parameters",
+    RequestDataTooBig: ": the body is too long",
+}
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+from statuslog.ports import listening_port
+
 
 class UrlconfByPort:
     """Choose the URL set by the port that the connection came in on: no header that a client sends has a say in it."""
@@ -13,6 +15,6 @@ class UrlconfByPort:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.META.get("SERVER_PORT") == str(settings.METRICS_PORT):
+        if listening_port(request.META) == str(settings.METRICS_PORT):
             request.urlconf = settings.METRICS_URLCONF
         return self.get_response(request)

@@ -16,5 +16,7 @@ urlpatterns = [
     path("favicon.ico", lambda request: HttpResponse(status=204)),  # each browser asks; there is none
 ]
 
+handler400 = "storage.errors.admin_bad_request"
+handler403 = "storage.errors.admin_forbidden"
 handler404 = "storage.errors.admin_not_found"
 handler500 = "storage.errors.admin_server_error"

@@ -5,15 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.urls import set_urlconf
+
+from statuslog.ports import listening_port
 
 
 def is_admins(environ: Mapping[str, Any]) -> bool:
-    """Whether the connection came in on the admin's port.
-
-    SERVER_PORT is the listening socket's own (gunicorn and runserver take it from there): no header that a
-    client sends has a say in it.
-    """
-    return bool(environ.get("SERVER_PORT") == str(settings.ADMIN_PORT))
+    """Whether the connection came in on the admin's port."""
+    return listening_port(environ) == str(settings.ADMIN_PORT)
 
 
 class UrlconfByPort:
@@ -25,4 +24,5 @@ class UrlconfByPort:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if is_admins(request.META):
             request.urlconf = settings.ADMIN_URLCONF
+            set_urlconf(settings.ADMIN_URLCONF)  # as Django does later: errors before have the admin's form, too
         return self.get_response(request)

@@ -43,6 +43,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "statuslog.middleware.Tracing",
     "storage.ports.UrlconfByPort",
+    "storage.errors.NoEmptyErrors",
     "django.middleware.security.SecurityMiddleware",
     "storage.static_files.StaticFiles",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -122,6 +123,7 @@ SESSION_COOKIE_NAME = "statuslog_session"
 CSRF_COOKIE_NAME = "statuslog_csrf"
 # Other programs at the same host name, below other sub-paths, are not to see them.
 SESSION_COOKIE_PATH = CSRF_COOKIE_PATH = proxy.prefix() or "/"
+LOGIN_REDIRECT_URL = "admin:index"  # where a login ends whose `next` leads to another host
 CSRF_FAILURE_VIEW = "storage.errors.csrf_failure"
 
 LANGUAGE_CODE = defaults.LANGUAGE_CODE

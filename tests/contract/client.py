@@ -39,10 +39,12 @@ def exchange(port: int, request: bytes) -> bytes:
     """Everything that is answered to these bytes until the other side hangs up."""
     with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
         connection.sendall(request)
-        answer = b""
-        while part := connection.recv(65536):
-            answer += part
-        return answer
+        return all_of(connection)
+
+
+def all_of(connection: socket.socket) -> bytes:
+    """Everything that comes until the other side hangs up."""
+    return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
 @contextmanager

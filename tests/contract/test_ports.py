@@ -1,8 +1,13 @@
 """Two ports of storage: one serves the API and never the admin, the other the admin and never the API."""
 
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
-from tests.contract.client import exchange, get, post
+from tests.contract.client import all_of, exchange, get, post
 from tests.processes import Services
 
 pytestmark = pytest.mark.live
@@ -78,3 +83,32 @@ def test_a_whole_address_as_the_path_opens_nothing(services: Services):
 
 def test_a_foreign_host_name_does_not_reach_the_admin(services: Services):
     assert status(services.ports["admin"], "/admin/login/", "Host: rebound.example") == b"400"
+
+
+@pytest.fixture(scope="module")
+def sockets(static_root: Path) -> Iterator[Services]:
+    """service1 and storage, each at a Unix socket, too."""
+    with tempfile.TemporaryDirectory() as folder:  # its path is short, as that of such a socket must be
+        services = Services(Path(folder), STATIC_ROOT=str(static_root))
+        for name in ("storage", "service1"):
+            services.settings["BIND"] = f"127.0.0.1:{services.ports[name]},unix:{folder}/{name}.sock"
+            services.start(name, until="/healthz")
+        yield services
+        services.stop()
+
+
+def status_at_socket(services: Services, name: str, target: str, host: str) -> bytes:
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(5)
+        connection.connect(str(services.vstorage.with_name(f"{name}.sock")))
+        connection.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        return all_of(connection).split(b" ")[1]
+
+
+@pytest.mark.parametrize("host", ["localhost:{port}", "localhost:{port}:{port}", "[::1]:{port}", "localhost"])
+def test_a_unix_socket_serves_what_is_public_whatever_the_host_header_says(sockets: Services, host: str):
+    for name, secret in (("storage", "admin"), ("service1", "metrics")):
+        said = host.format(port=sockets.ports[secret])
+        valid = said.count(":") != 2
+        found = [status_at_socket(sockets, name, path, said) for path in ("/healthz", "/admin/login/", "/metrics")]
+        assert found == ([b"200", b"404", b"200" if name == "storage" else b"404"] if valid else [b"400"] * 3)

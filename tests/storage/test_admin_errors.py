@@ -109,3 +109,48 @@ def test_a_time_in_the_future_is_marked(admin: Client, ahead: timedelta, marked:
 def test_no_records_yet(admin: Client):
     for path in (LIST, "/admin/"):
         assert "No records yet" in admin.get(path).content.decode()
+
+
+def test_what_django_refuses_to_look_at(settings: Settings):
+    client = PortClient(settings.ADMIN_PORT)
+    for answer in (
+        client.get("/admin/login/", headers={**BROWSER, "Host": "rebound.example"}),
+        client.get("/admin/login/?" + "a&" * 1500, headers=BROWSER),
+        client.post("/admin/login/", "a" * 2**22, "application/x-www-form-urlencoded", headers=BROWSER),
+    ):
+        assert answer.status_code == 400
+        assert "This cannot be read" in answer.content.decode()
+        assert int(answer["Content-Length"]) == len(answer.content)
+    answer = client.get("/admin/login/", headers={"Host": "rebound.example"})
+    assert answer.content == b"bad request: the Host header is no host name, or none that this service answers to\n"
+
+
+def test_somebody_without_the_permission(settings: Settings):
+    client = PortClient(settings.ADMIN_PORT)
+    client.force_login(get_user_model().objects.create_user("guest", is_staff=True))
+    answer = client.get(LIST, headers=BROWSER)
+    assert answer.status_code == 403
+    assert "You may not see this" in answer.content.decode()
+    assert client.get(LIST).content == b"this account may not see this\n"
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/admin/logout/"), ("DELETE", "/admin/login/")])
+def test_another_method(admin: Client, method: str, path: str):
+    answer = admin.generic(method, path)
+    assert (answer.status_code, answer.content) == (405, b"method not allowed\n")
+    assert answer["Allow"]
+    page = admin.generic(method, path, headers=BROWSER)
+    assert (page.status_code, page["Allow"]) == (405, answer["Allow"])
+    assert "This address is for something else" in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "elsewhere", ["//evil.example", "https://evil.example/", "", "javascript:alert(1)", "http:///a"]
+)
+def test_a_login_ends_at_a_page_of_the_admin(settings: Settings, elsewhere: str):
+    client = PortClient(settings.ADMIN_PORT)
+    get_user_model().objects.create_superuser("root", password="right")
+    form = {"username": "root", "password": "right", "next": elsewhere}
+    answer = client.post("/admin/login/", form, query_params={"next": elsewhere})
+    assert (answer.status_code, answer["Location"]) == (302, "/admin/")
+    assert client.get(answer["Location"]).status_code == 200
