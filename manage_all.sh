@@ -25,6 +25,8 @@ readonly SERVICES=(service1 service2 storage) # each before those it calls, whic
 source "$ROOT/manage/venv.sh"
 # shellcheck source=manage/place.sh
 source "$ROOT/manage/place.sh"
+# shellcheck source=manage/changed.sh
+source "$ROOT/manage/changed.sh"
 # shellcheck source=manage/run.sh
 source "$ROOT/manage/run.sh"
 # shellcheck source=manage/keep.sh
@@ -135,7 +137,8 @@ need_compose_options() {
 
 ## status [--docker | --local] [--json]
 ##   Show on one screen how the services are and why, the outboxes, the sizes of both stores, whether their first and
-##   last lines are equal, and the last records; --json prints it as an object. Exit code 0: all is right.
+##   last lines are equal, whether the settings have changed since the start, and the last records; --json prints it as
+##   an object. Exit code 0: all is right.
 cmd_status() {
     take_mode "$@"
     local name inside='' python urls=() options=()
@@ -144,7 +147,7 @@ cmd_status() {
     --json) options+=(--json) ;;
     *) usage_error "status does not take: ${REST[*]}" ;;
     esac
-    options+=(--named "$VSTORAGE_PATH")
+    options+=(--named "$VSTORAGE_PATH" --changed "$CHANGED" --changes "$CHANGES")
     if [[ $MODE == local ]]; then
         python=$VENV/bin/python
         [[ -x $python ]] || die "no .venv yet, so nothing has run here; ./manage_all.sh run makes it"

@@ -22,6 +22,8 @@ take_mode() {
         local_settings
         LOG_PLACE=$DATA_DIR/storage
     fi
+    look_for_changes
+    [[ -z $CHANGES || $COMMAND == status ]] || echo "manage_all.sh: $CHANGES" >&2
 }
 
 engine_answers() { timeout 10 docker info &>/dev/null && docker compose version &>/dev/null; }
@@ -77,7 +79,7 @@ local_settings() {
     VSTORAGE_PATH=$(absolute "$ROOT" "${VSTORAGE_PATH:-vstorage}")
     RUN_DIR=$DATA_DIR/run
     : "${SERVICE1_PORT:=8199}" "${ADMIN_PORT:=8200}" "${SERVICE2_PORT:=8201}" "${STORAGE_PORT:=8202}" "${METRICS_PORT:=8203}"
-    export DATA_DIR VSTORAGE_PATH ADMIN_PORT METRICS_PORT
+    export DATA_DIR VSTORAGE_PATH SERVICE1_PORT ADMIN_PORT SERVICE2_PORT STORAGE_PORT METRICS_PORT
     export STORAGE_URL=http://127.0.0.1:$STORAGE_PORT SERVICE2_URL=http://127.0.0.1:$SERVICE2_PORT
 }
 

@@ -1,9 +1,10 @@
 """One screen about the whole system, or with --json one object; exit code 0: all is right.
 
-    status.py [--json] [--colour] --vstorage PATH [--named PATH] NAME=URL...
+    status.py [--json] [--colour] --vstorage PATH [--named PATH] [--changed NAMES --changes TEXT] NAME=URL...
 
 A service without a URL does not run. Only what Python brings along, and what knows the token: it also runs in a
-container, where vstorage has another name than on the host (--named).
+container, where vstorage has another name than on the host (--named). Which settings have changed since the start is
+told to it.
 """
 
 import argparse
@@ -22,10 +23,12 @@ from urllib.parse import urlsplit
 
 from statuslog import tokens
 from statuslog.env import EnvError
+from statuslog.words import counted
 
 TIMEOUT = 5.0
 SHOWN = 5  # records
 COMPARED = 100  # lines at each end of the stores: what all of them say takes `verify`, and its time
+COUNTED = 10_000  # records: up to there storage counts them, beyond it estimates
 LINE_BYTES = 256  # more than a line of the services has
 LOOKS, PAUSE = 4, 0.3  # the stores are written one after the other: a difference counts when it lasts
 
@@ -103,11 +106,18 @@ class Log:
     def last(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.lines(f"tail={SHOWN}&format=ndjson")]
 
-    def sizes(self) -> dict[str, int]:
+    def sizes(self) -> dict[str, int | None]:
         metrics = self._get("/metrics")
         rows = re.findall(r"^statuslog_log_rows (\S+)$", metrics, re.MULTILINE)
         parts = re.findall(r"^statuslog_database_bytes\S* (\S+)$", metrics, re.MULTILINE)
-        return {"records_about": int(sum(map(float, rows))), "database_bytes": int(sum(map(float, parts)))}
+        disk = dict(re.findall(r'^statuslog_disk_(free|total)_bytes{disk="data"} (\S+)$', metrics, re.MULTILINE))
+        return {
+            "records_about": int(sum(map(float, rows))),
+            "database_bytes": int(sum(map(float, parts))),
+            # Of the disk that storage's data is on; null if the file system does not count its blocks.
+            "disk_free_bytes": int(float(disk["free"])) if "free" in disk else None,
+            "disk_total_bytes": int(float(disk["total"])) if "total" in disk else None,
+        }
 
 
 def lines_of(path: Path, *, at_end: bool, count: int) -> list[str]:
@@ -144,7 +154,7 @@ def compare(log: Log, path: Path) -> tuple[str, str]:
     return "differs", "./manage_all.sh verify shows where"
 
 
-def look(vstorage: Path, named: str, addresses: dict[str, str]) -> dict[str, Any]:
+def look(vstorage: Path, named: str, addresses: dict[str, str], changed: list[str]) -> dict[str, Any]:
     """Everything that is shown, as --json prints it."""
     with ThreadPoolExecutor() as pool:  # one that hangs does not make the others wait
         services = dict(zip(addresses, pool.map(service, addresses.values()), strict=True))
@@ -168,11 +178,13 @@ def look(vstorage: Path, named: str, addresses: dict[str, str]) -> dict[str, Any
         why = f"vstorage cannot be read: {error.strerror}"
     found["stores"] = {"state": state, "why": why}
     found["last"] = last
-    found["ok"] = state == "equal" and not refused and all(one["state"] == "ready" for one in services.values())
+    found["settings"] = {"changed": changed}
+    ready = all(one["state"] == "ready" for one in services.values())
+    found["ok"] = state == "equal" and not refused and not changed and ready
     return found
 
 
-def show(found: dict[str, Any], *, colour: bool) -> None:
+def show(found: dict[str, Any], changes: str, *, colour: bool) -> None:
     def painted(text: str, code: str) -> str:
         return f"\033[{code}m{text}\033[0m" if colour else text
 
@@ -192,10 +204,15 @@ def show(found: dict[str, Any], *, colour: bool) -> None:
         print(f"{'host':<10}up {lasting(up)}, {disk}")
     log, vstorage, stores = found["log"], found["vstorage"], found["stores"]
     if log:
-        print(f"{'log':<10}about {log['records_about']:,} records, its database {size(log['database_bytes'])}")
+        about = "about " if log["records_about"] > COUNTED else ""
+        free, total = (size(log[f"disk_{what}_bytes"]) for what in ("free", "total"))
+        print(f"{'log':<10}{about}{counted(log['records_about'])}, its database {size(log['database_bytes'])}")
+        print(f"{'':<10}{free} of {total} free on the disk that it is on")
     print(f"{'vstorage':<10}{size(vstorage['bytes'])}, {vstorage['path']}")
     code = {"equal": GREEN, "differs": RED}.get(stores["state"], YELLOW)
     print(f"{'stores':<10}{painted(stores['state'], code)} ({stores['why']})")
+    if changes:
+        print(f"{'settings':<10}{painted(changes, RED)}")
     if found["last"]:
         print("\nlast records")
     for record in found["last"]:
@@ -206,12 +223,12 @@ def show(found: dict[str, Any], *, colour: bool) -> None:
 def size(count: int | None) -> str:
     if count is None:
         return "unknown"
-    if count < 1000:
+    if count < 1024:
         return f"{count} bytes"
     value = float(count)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 1000 or unit == "GB":
+    for unit in ("KiB", "MiB", "GiB", "TiB"):
+        value /= 1024
+        if value < 1024 or unit == "TiB":
             break
     return f"{value:,.1f} {unit}"
 
@@ -236,17 +253,19 @@ def main() -> None:
     parser.add_argument("--colour", action="store_true")
     parser.add_argument("--vstorage", type=Path, required=True)
     parser.add_argument("--named")
+    parser.add_argument("--changed", type=str.split, default=[])
+    parser.add_argument("--changes", default="")
     parser.add_argument("addresses", nargs="+")
     given = parser.parse_args()
     addresses = {name: url for name, _, url in (one.partition("=") for one in given.addresses)}
     try:
-        found = look(given.vstorage, given.named or str(given.vstorage), addresses)
+        found = look(given.vstorage, given.named or str(given.vstorage), addresses, given.changed)
     except EnvError as error:
         sys.exit(f"status: {error}")
     if given.json:
         print(json.dumps(found, indent=2))
     else:
-        show(found, colour=given.colour)
+        show(found, given.changes, colour=given.colour)
     sys.stdout.flush()
     sys.exit(not found["ok"])
 

@@ -52,8 +52,3 @@ def need_yes(question: str, otherwise: str) -> None:
         answer = ""
     if answer != "yes":
         raise CommandError(f"{otherwise}: the answer was {answer!r}, and only yes goes on")
-
-
-def counted(count: int, what: str = "record") -> str:
-    """Such as 1 record, or 2,000 records."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management import CommandError, CommandParser, call_command
 from django.db.models import Model
 
-from statuslog.command import Command, counted
+from statuslog.command import Command
 from statuslog.database import DatabaseRefused, engine
+from statuslog.words import counted
 
 
 def prepare_database() -> None:

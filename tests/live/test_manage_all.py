@@ -172,6 +172,30 @@ def test_status_sees_a_difference(running: LocalSystem):
     assert status(running)["stores"]["state"] == "equal"
 
 
+def test_status_counts_records_and_not_what_is_between_them(running: LocalSystem):
+    call_status(running, 2)
+    assert running("prune", "--local", "--yes", "--keep-last", "1").returncode == 0
+    old = "2024-02-29T12:00:00Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes\n"
+    assert running("import", "--local", "-", stdin=old).returncode == 0
+    assert running("prune", "--local", "--yes", "--keep-last", "1").returncode == 0
+    assert "\nlog       1 record, its database " in running("status", "--local").stdout
+
+
+def test_settings_that_have_changed_since_the_start_are_named_and_not_shown(running: LocalSystem):
+    token = "write:a-token-of-the-tests"
+    changed = (
+        "API_TOKENS changed since the start: the services have the old values until ./manage_all.sh run --stop and run"
+    )
+    done = running("status", "--local", API_TOKENS=token)
+    assert done.returncode == 1
+    assert f"\nsettings  {changed}\n" in done.stdout
+    found = json.loads(running("status", "--local", "--json", API_TOKENS=token, MAX_BODY_BYTES="2M").stdout)
+    assert sorted(found["settings"]["changed"]) == ["API_TOKENS", "MAX_BODY_BYTES"]
+    done = running("tail", "--local", API_TOKENS=token)
+    assert (done.returncode, done.stderr) == (0, f"manage_all.sh: {changed}\n")
+    assert json.loads(running("status", "--local", "--json").stdout)["settings"] == {"changed": []}
+
+
 def test_status_while_somebody_writes(running: LocalSystem):
     enough = threading.Event()
 

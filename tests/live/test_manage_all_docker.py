@@ -46,6 +46,25 @@ def test_status(stack: LocalSystem):
     assert str(stack.vstorage) in done.stdout
 
 
+def test_settings_that_have_changed_since_the_start(stack: LocalSystem):
+    changed = "settings of storage changed since the start; docker compose up --detach --wait applies them"
+    done = stack("status", MAX_BODY_BYTES="2M")
+    assert done.returncode == 1
+    assert f"\nsettings  {changed}\n" in done.stdout
+    assert stack("verify", MAX_BODY_BYTES="2M").stderr == f"manage_all.sh: {changed}\n"
+    assert stack("verify").stderr == ""
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_an_option_that_compose_does_not_have(stack: LocalSystem, command: str):
+    done = stack(command, "--detatch")
+    assert (done.returncode, done.stdout) == (2, "")
+    wrong, usage = done.stderr.splitlines()
+    assert wrong == f"manage_all.sh: {command} does not take: --detatch"
+    assert usage.startswith(f"usage: ./manage_all.sh {command} ")
+    assert stack("status").returncode == 0
+
+
 def test_status_of_a_stack_that_is_down(stack: LocalSystem):
     done = stack("status", "--docker", "--json", COMPOSE_PROJECT_NAME="nothing-of-this-name")
     found = json.loads(done.stdout)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from logs import writer
+from logs import figures, writer
 from logs.models import LogRecord
 from statuslog.batching import NotDone
 from tests.rise import Rise, rise
@@ -60,15 +60,32 @@ def test_the_log_s_size_and_its_last_record(post, metric):
     post("a\nb\nc")
     assert metric("statuslog_log_rows") == 3
     assert before <= metric("statuslog_log_newest_timestamp_seconds") <= datetime.now(UTC).timestamp()
-    LogRecord.objects.filter(line="a").delete()
+    LogRecord.objects.filter(line="b").delete()
     assert metric("statuslog_log_rows") == 2
 
 
-def test_figures_look_at_the_ends_of_an_index_only(client: Client, django_assert_max_num_queries):
-    with django_assert_max_num_queries(4) as asked:
+def test_the_estimate_of_a_large_log_knows_of_gaps(post, metric, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(figures, "COUNTED", 20)
+    monkeypatch.setattr(figures, "SAMPLE", 50)
+    post("\n".join(map(str, range(500))))
+    assert metric("statuslog_log_rows") == 500
+    LogRecord.objects.filter(line__gte="1", line__lt="4").delete()  # two thirds, here and there
+    left = LogRecord.objects.count()
+    assert left < 200
+    assert abs(metric("statuslog_log_rows") - left) < 0.3 * left
+    LogRecord.objects.exclude(line__in=["0", "499"]).delete()
+    assert metric("statuslog_log_rows") == 2
+
+
+def test_figures_cost_the_same_at_any_size(
+    post, client: Client, django_assert_max_num_queries, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(figures, "COUNTED", 2)
+    post("a\nb\nc")
+    with django_assert_max_num_queries(6) as asked:
         client.get("/metrics")
     for query in asked.captured_queries:
-        assert "COUNT" not in query["sql"]
+        assert "COUNT" not in query["sql"] or "LIMIT 3" in query["sql"] or " IN (" in query["sql"]
 
 
 @pytest.mark.sqlite

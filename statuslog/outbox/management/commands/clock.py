@@ -7,11 +7,11 @@ from django.conf import settings
 from django.core.management import CommandError, CommandParser, call_command
 
 from statuslog import command
-from statuslog.command import counted
 from statuslog.outbox.models import OutboxRecord
 from statuslog.outbox.recording import recorder_from_environment
 from statuslog.record import AHEAD, show_timestamp
 from statuslog.vstorage import VstorageError
+from statuslog.words import counted
 
 LOCK_TIMEOUT = 5.0
 REASON = "its time had not come when `clock --repair` was run"

@@ -9,9 +9,10 @@ from django.core.management import CommandParser, call_command
 from django.db.models import F, Q
 
 from statuslog import command
-from statuslog.command import counted, need_yes
+from statuslog.command import need_yes
 from statuslog.outbox.models import OutboxRecord
 from statuslog.record import EPOCH, show_timestamp
+from statuslog.words import counted
 
 SHOWN = 20
 

@@ -12,6 +12,7 @@ from statuslog.recorder import Recorder
 from statuslog.rewrite import RewriteError
 from statuslog.storage_client import StorageError
 from statuslog.vstorage import VstorageError
+from statuslog.words import counted
 
 REWRITE_PATIENCE = 600.0
 STORAGE_TIMEOUT = 5.0
@@ -43,7 +44,7 @@ class Command(command.Command):
             progress.end()
         if isinstance(found, verify.Difference):
             raise CommandError(f"{found}\n`verify --repair` makes vstorage the copy of the log.")
-        self.stdout.write(f"equal, {command.counted(found)}")
+        self.stdout.write(f"equal, {counted(found)}")
 
     def _compare(
         self, recorder: Recorder, progress: Progress, known: rewrite.Copied | None = None

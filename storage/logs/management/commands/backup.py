@@ -11,6 +11,7 @@ from django.core.management import CommandError
 
 from logs import copies
 from statuslog import command, filelock
+from statuslog.words import counted
 
 CHUNK = 2**20
 
@@ -41,4 +42,4 @@ class Command(command.Command):
                 os.close(lock)
         except (copies.CopyError, sqlite3.Error, OSError) as error:
             raise CommandError(f"no backup was made: {error}") from error
-        sys.stderr.write(f"{command.counted(count)}, sha256 {digest.hexdigest()}\n")
+        sys.stderr.write(f"{counted(count)}, sha256 {digest.hexdigest()}\n")

@@ -14,8 +14,8 @@ from logs import forms
 from logs.models import Edition, Fence, LogRecord
 from logs.serializers import record_of
 from statuslog import command
-from statuslog.command import counted
 from statuslog.record import AHEAD
+from statuslog.words import counted
 
 
 class Command(command.Command):

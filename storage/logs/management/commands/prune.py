@@ -10,9 +10,10 @@ from django.db import Error
 from logs import limits, pruning
 from logs.limits import Limits
 from statuslog import command, quantities
-from statuslog.command import counted, need_yes
+from statuslog.command import need_yes
 from statuslog.progress import Progress
 from statuslog.record import show_timestamp
+from statuslog.words import counted
 
 
 def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -13,7 +13,7 @@ from django.db import Error
 from logs import copies
 from logs.models import LogRecord
 from statuslog import command
-from statuslog.command import counted
+from statuslog.words import counted
 
 
 class Command(command.Command):
