@@ -369,14 +369,25 @@ cmd_verify() {
     esac
 }
 
-## import [--docker | --local] FILE|-
-##   Bring the lines of an older log (a vstorage, or records as NDJSON) into both stores, each at its own time, from
-##   FILE or from what is piped in, while the system runs. Lines that the log has already are left alone, so it can
-##   be repeated, and goes on where it was stopped. Lines of another form are named and left out; the exit code is 1.
+## import [--docker | --local] [--dry-run] FILE|-
+##   Bring the lines of an older log (a vstorage, also of another program, or records as NDJSON) into both stores, each at
+##   its own time, from FILE or from what is piped in, while the system runs. Lines that the log has already are left alone,
+##   so it can be repeated, and goes on where it was stopped. Lines without a time are named and left out; the exit code is
+##   1. A file of which none of the first 100 lines is good is refused. --dry-run only says what would be stored.
 cmd_import() {
     take_mode "$@"
-    ((${#REST[@]} == 1)) || usage_error "import takes one FILE, or - for what is piped in"
-    local file=${REST[0]} options=() code=0
+    local argument file='' dry='' options=() code=0
+    for argument in "${REST[@]}"; do
+        case $argument in
+        --dry-run) dry=yes options+=(--dry-run) ;;
+        -?*) usage_error "import does not take: $argument" ;;
+        *)
+            [[ -z $file ]] || usage_error "import takes one FILE, not also: $argument"
+            file=$argument
+            ;;
+        esac
+    done
+    [[ -n $file ]] || usage_error "import takes one FILE, or - for what is piped in"
     if [[ $file != - ]]; then
         [[ $file == /* ]] || file=$CALLED_FROM/$file
         [[ ! -d $file && -r $file ]] || die "cannot read $file; nothing was imported"
@@ -386,7 +397,7 @@ cmd_import() {
     [[ ! -t 2 ]] || options+=(--progress)
     need_log
     manage storage import_log "${options[@]}" || code=$?
-    follow_log </dev/null
+    [[ -n $dry ]] || follow_log </dev/null
     return "$code"
 }
 

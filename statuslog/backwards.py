@@ -1,14 +1,16 @@
 """Reading a file of lines from its end, to find the place of a time in it.
 
-A line of a record begins with its time in whole seconds; a line that does not goes with the one before it.
+The lines stand in the order of their times. A line's time may stand anywhere in it, and in any of the forms that
+times.py knows; a line without one goes with the line before it.
 """
 
 import os
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 
-SECOND = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
+from statuslog.times import find_time
+
 LINES = re.compile(rb"[^\n]*\n|[^\n]+")
 CHUNK = 64 * 1024
 
@@ -47,9 +49,5 @@ def _lines(descriptor: int, end: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _second(line: bytes) -> datetime | None:
-    if not SECOND.match(line):
-        return None
-    try:
-        return datetime.fromisoformat(line[:19].decode()).replace(tzinfo=UTC)
-    except ValueError:
-        return None  # the 30th of February: nothing of ours
+    time = find_time(line.decode(errors="replace"))
+    return time and time.replace(microsecond=0)

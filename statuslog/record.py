@@ -1,7 +1,7 @@
-"""The status record: its values, its one line of text, its JSON form, and the way back from both.
+"""The status record: its values, its one line of text, its JSON form, and the way back from JSON.
 
-The only place that knows the format. A new measured value is one field of `Measurement` here, its reading
-in `probe.py`, and a column with its migration in storage.
+The only place that knows how a line is written; lines.py reads lines. A new measured value is one field of
+`Measurement` here, its reading in `probe.py`, and a column with its migration in storage.
 """
 
 import dataclasses
@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 from typing import Any, Literal, Self
 from uuid import UUID
 
@@ -205,35 +204,6 @@ def make(*, service: str, instance: str, timestamp: datetime, measurement: Measu
         line=style.format(timestamp, measurement),
         **{name: getattr(measurement, name) for name in MEASURED},
     )
-
-
-def parse_line(line: str) -> tuple[datetime, Measurement] | None:
-    """The time and the measured values that a line in the record's format shows; None for any other line.
-
-    The line shows the uptime of RECORD_UPTIME, which by default is the host's.
-    """
-    shown = shown_by(line)
-    if shown is None:
-        return None
-    timestamp, seconds, free = shown
-    return timestamp, Measurement(host_uptime_seconds=seconds, disk_free_bytes=free)
-
-
-def shown_by(line: str) -> tuple[datetime, float, int] | None:
-    """The same as plain values, in a quarter of the time: time, host_uptime_seconds, disk_free_bytes."""
-    found = LINE_PATTERN.fullmatch(line)
-    if not found:
-        return None
-    time, _, hours, mebibytes = found.groups()
-    try:
-        timestamp = _moment(time)
-        seconds, free = float(hours) * SECONDS_PER_HOUR, round(float(mebibytes) * MEBIBYTE)
-    except (ValueError, OverflowError):
-        return None  # the shape of a record, but the 30th of February or more disk than there can be
-    return (timestamp, seconds, free) if seconds < LONGEST_UPTIME and free <= MOST_BYTES else None
-
-
-_moment = lru_cache(datetime.fromisoformat)  # of many lines, most have the time of the one before
 
 
 def show_timestamp(moment: datetime) -> str:

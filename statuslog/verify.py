@@ -6,10 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from statuslog.peer import CHUNK, PeerError, stream
-from statuslog.record import EPOCH, MICROSECOND, parse_line, show_timestamp
+from statuslog.record import EPOCH, MICROSECOND, show_timestamp
 from statuslog.recorder import Recorder
 from statuslog.rewrite import Copied, catch_up
 from statuslog.storage_client import StorageClient
+from statuslog.times import find_time
 from statuslog.vstorage import LAST
 
 LOCK_TIMEOUT = 2.0
@@ -35,8 +36,8 @@ class Difference:
 
     def __str__(self) -> str:
         text = f"line {self.number:,} differs\n  log:      {_show(self.log)}\n  vstorage: {_show(self.vstorage)}"
-        if self.log != END and parse_line(self.log.decode(errors="replace")) is None:
-            text += "\nThe log's line is no status record: somebody has posted it to storage past the services."
+        if self.log != END and find_time(self.log.decode(errors="replace")) is None:
+            text += "\nThe log's line has no time: somebody has posted it to storage past the services."
         return text
 
 

@@ -1,5 +1,6 @@
 """What a file to import has: its lines as items of the log, with their ids and how often each line came before."""
 
+import codecs
 import hashlib
 import sqlite3
 import tempfile
@@ -10,10 +11,13 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from logs.serializers import decode, record_from_line
-from statuslog.record import EPOCH, Record, RecordError, check_line, show_timestamp, shown_by
+from statuslog.lines import shown_by, usual
+from statuslog.record import EPOCH, Record, RecordError, check_line, show_timestamp
+from statuslog.times import LOCAL, moment
 
 LONGEST = 64 * 1024  # bytes of a line: no record in JSON is longer
 MILLISECOND = timedelta(milliseconds=1)
+NAMED = 60  # characters of a line without a time, in what is said of it
 
 
 class Line(NamedTuple):
@@ -21,16 +25,11 @@ class Line(NamedTuple):
 
     text: str
     timestamp: datetime
-    seconds: float  # host_uptime_seconds
-    free: int  # disk_free_bytes
+    stamp: str  # the same time as both engines take it
+    seconds: float | None  # host_uptime_seconds
+    free: int | None  # disk_free_bytes
     id: str
     occurrence: int = 1
-
-    @property
-    def stamp(self) -> str:
-        """Its time as both engines take it, from the line's own beginning: value_of takes ten times as long."""
-        stamp = f"{self.text[:10]} {self.text[11:19]}"
-        return f"{stamp}.{self.timestamp.microsecond:06}" if self.timestamp.microsecond else stamp
 
 
 Item = Line | tuple[int, Record]  # a whole record with the number of its line
@@ -51,34 +50,62 @@ def line_id(line: str, timestamp: datetime, occurrence: int = 1) -> str:
     grows at its end: with ids that are random all through, as version 5 makes them, it takes twice as long.
     """
     text = line if occurrence == 1 else f"{line}\n{occurrence}"
-    digest = hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
-    return f"{_milliseconds(timestamp)}8{digest[:3]}8{digest[3:18]}"
+    return _id(_forms(timestamp)[1], text.encode())
+
+
+def _id(beginning: str, text: bytes) -> str:
+    digest = hashlib.sha1(text, usedforsecurity=False).hexdigest()
+    return f"{beginning}8{digest[:3]}8{digest[3:18]}"
+
+
+def _forms(timestamp: datetime) -> tuple[datetime, str, str]:
+    """The time, in UTC, with the beginning of an id and as both engines take it: value_of takes ten times as long."""
+    return timestamp, f"{(timestamp - EPOCH) // MILLISECOND % 2**48:012x}", str(timestamp)[:-6]
 
 
 @lru_cache  # many lines have the time of the one before
-def _milliseconds(timestamp: datetime) -> str:
-    return f"{(timestamp - EPOCH) // MILLISECOND % 2**48:012x}"
+def _forms_of(text: str) -> tuple[datetime, str, str] | None:
+    timestamp = moment(text)
+    return None if timestamp is None else _forms(timestamp)
 
 
-def read(number: int, data: bytes, now: datetime) -> Item:
-    """The item that the line of that number is; raises RecordError."""
+def read(number: int, data: bytes, now: datetime) -> Item | None:
+    """The item that the line of that number is, None for an empty one; raises RecordError."""
     if len(data) >= LONGEST:
         raise RecordError(f"the line has {LONGEST:,} bytes or more")
-    data = data.removesuffix(b"\n")
+    if number == 1:
+        data = data.removeprefix(codecs.BOM_UTF8)
+    data = data.removesuffix(b"\n").removesuffix(b"\r")
+    if not data or data.isspace():
+        return None
     if data.startswith(b"{"):
         record = record_from_line(data)
         if record.timestamp > now:
             raise _not_yet(record.timestamp)
         return number, record
     text = decode(data)
-    shown = shown_by(text)
-    if shown is None:
-        check_line(text)  # which says it better, if nothing could stand there like that
-        raise RecordError("it is not the line of a status record")
-    timestamp, seconds, free = shown
+    if (quick := usual(text)) and (forms := _forms_of(quick[0])):
+        _, seconds, free = quick
+    elif shown := shown_by(check_line(text)):
+        time, seconds, free = shown
+        forms = _forms(time)
+    else:
+        raise _no_time(text)
+    timestamp, beginning, stamp = forms
     if timestamp > now:
         raise _not_yet(timestamp)
-    return Line(text, timestamp, seconds, free, line_id(text, timestamp))
+    return Line(text, timestamp, stamp, seconds, free, _id(beginning, data))
+
+
+def _no_time(text: str) -> RecordError:
+    local = LOCAL.search(text)
+    reason = (
+        f"its time {local[0]} has no zone, such as Z, UTC or +02:00"
+        if local
+        else "it has no time with its zone, such as 2025-09-26T16:45:06Z"
+    )
+    beginning = text if len(text) <= NAMED else f"{text[:NAMED]}…"
+    return RecordError(f"{reason}: {beginning}")
 
 
 def _not_yet(timestamp: datetime) -> RecordError:
@@ -127,6 +154,10 @@ class Occurrences:
     def _before(self, key: str) -> int:
         found = self._database.execute("SELECT count FROM occurrences WHERE line = ?", [key]).fetchone()
         return 0 if found is None else int(found[0])
+
+    def is_new(self, key: str) -> bool:
+        """Whether the key, which is no line's that was counted, comes for the first time."""
+        return self._database.execute("INSERT OR IGNORE INTO occurrences VALUES (?, 1)", [key]).rowcount == 1
 
     def close(self) -> None:
         self._database.close()

@@ -24,9 +24,11 @@ from logs.serializers import record_of
 from logs.writer import COLUMNS, IDS_PER_QUERY, TABLE, rows_of, value_of
 from statuslog.database import engine
 from statuslog.record import Record, RecordError
+from statuslog.times import find_time
 
 CHUNK = 5000  # lines
 SHOWN = 20  # rejected lines that are named; the others are counted
+FIRST = 100  # lines, not counting empty ones: if none of them is good, the file is no log
 SECOND = timedelta(seconds=1)
 # The services write a few hundred lines a second. A second that holds more came from a file, and is known by its ids.
 DENSE = 5000
@@ -40,6 +42,10 @@ LINE_COLUMNS = (
 
 class NoRoom(Exception):
     """Too little free disk to go on (MIN_FREE_BYTES)."""
+
+
+class NoLog(Exception):
+    """None of the first lines can be stored; nothing was."""
 
 
 @dataclass(slots=True)
@@ -60,10 +66,11 @@ class Counts:
         return f"stored {self.stored:,}, known already {self.known:,}, rejected {self.rejected:,}"
 
 
-def bring_in(lines: Iterable[bytes], counts: Counts, folder: Path) -> Iterator[int]:
-    """Store the lines that are not known; yields after each chunk how many bytes are read. Raises NoRoom.
+def bring_in(lines: Iterable[bytes], counts: Counts, folder: Path, *, dry_run: bool = False) -> Iterator[int]:
+    """Store the lines that are not known; yields after each chunk how many bytes are read. Raises NoRoom, NoLog.
 
-    `folder` has room for some 40 bytes a line, for as long as this takes.
+    `folder` has room for some 40 bytes a line, for as long as this takes. With `dry_run` nothing is stored, and the
+    counts are what would become of the lines.
     """
     size, number = 0, 1
     lines = iter(lines)
@@ -72,21 +79,27 @@ def bring_in(lines: Iterable[bytes], counts: Counts, folder: Path) -> Iterator[i
             if not readiness.has_room():
                 raise NoRoom
             items = occurrences.counted(_read(some, number, counts))
-            _store(items, counts)
+            if dry_run:
+                _try(items, counts, occurrences)
+            else:
+                _store(items, counts)
             number += len(some)
             size += sum(map(len, some))
             yield size
 
 
 def _read(some: Sequence[bytes], first: int, counts: Counts) -> list[Item]:
-    """What can be stored of the lines, of which the first has that number; the others are rejected."""
+    """What can be stored of the lines, of which the first has that number; the others are rejected. Raises NoLog."""
     items: list[Item] = []
     now = datetime.now(UTC)
     for number, data in enumerate(some, start=first):
         try:
-            items.append(read(number, data, now))
+            if item := read(number, data, now):
+                items.append(item)
         except RecordError as error:
             counts.reject(number, error)
+            if counts.rejected == FIRST and not items and not counts.stored + counts.known:
+                raise NoLog from None
     return items
 
 
@@ -94,15 +107,44 @@ def _store(items: Sequence[Item], counts: Counts) -> None:
     """One transaction: those of the items that are not known."""
     asked, received_at = len(items), datetime.now(UTC)
     with transaction.atomic(durable=True):
-        stored = _stored([item for item in items if isinstance(item, Line)])
-        if stored:
-            items = [item for item in items if not isinstance(item, Line) or stored[item.text] < item.occurrence]
+        items = _unknown(items)
         inserted = sum(_insert(list(some), received_at) for _, some in groupby(items, type))
         conflicts = _conflicts(items) if inserted < len(items) else []
     for number, record_id in conflicts:
         counts.reject(number, f"a record with the id {record_id} exists and is another one")
     counts.stored += inserted
     counts.known += asked - inserted - len(conflicts)
+
+
+def _try(items: Sequence[Item], counts: Counts, occurrences: Occurrences) -> None:
+    """Count what `_store` would do."""
+    asked, items = len(items), _unknown(items)
+    conflicts = _conflicts(items)
+    for number, record_id in conflicts:
+        counts.reject(number, f"a record with the id {record_id} exists and is another one")
+    lines = [UUID(item.id) for item in items if isinstance(item, Line)]
+    records = [item[1].id for item in items if not isinstance(item, Line)]
+    known = _known([*lines, *records])
+    new = len(set(lines) - known) + sum(occurrences.is_new(one.hex) for one in records if one not in known)
+    counts.stored += new
+    counts.known += asked - new - len(conflicts)
+
+
+def _known(ids: Sequence[UUID]) -> set[UUID]:
+    """Those of the ids that the log has."""
+    known: set[UUID] = set()
+    for start in range(0, len(ids), IDS_PER_QUERY):
+        rows = LogRecord.objects.filter(record_id__in=ids[start : start + IDS_PER_QUERY]).order_by()
+        known.update(rows.values_list("record_id", flat=True))
+    return known
+
+
+def _unknown(items: Sequence[Item]) -> Sequence[Item]:
+    """The items without the lines that the log has, in their second, as often as the file has had them so far."""
+    stored = _stored([item for item in items if isinstance(item, Line)])
+    if not stored:
+        return items
+    return [item for item in items if not isinstance(item, Line) or stored[item.text] < item.occurrence]
 
 
 def _stored(lines: Sequence[Line]) -> Counter[str]:
@@ -132,7 +174,15 @@ def _between(since: datetime, until: datetime, most: int) -> list[str] | None:
         found: list[tuple[datetime, str]] = cursor.fetchall()
     if len(found) > most:
         return None
-    return [line for moment, line in found if line.startswith(moment.isoformat()[:19])]
+    return [line for moment, line in found if _is_of(moment, line)]
+
+
+def _is_of(moment: datetime, line: str) -> bool:
+    """Whether the line says this time, to the second."""
+    if line[:20] == f"{moment.isoformat()[:19]}Z":
+        return True  # the usual case, in a tenth of the time
+    time = find_time(line)
+    return time is not None and _second(time) == _second(moment).replace(tzinfo=UTC)
 
 
 def _second(moment: datetime) -> datetime:

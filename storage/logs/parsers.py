@@ -1,5 +1,6 @@
-"""The bodies that `POST /log` takes."""
+"""The bodies that `POST /log` takes. A byte order mark at the beginning and the CR of a CRLF are no content."""
 
+import codecs
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
@@ -58,15 +59,27 @@ class TextParser(BaseParser):
 
 def _lines(stream: IO[bytes], length: int) -> Iterator[bytes]:
     rest = b""
+    for chunk in _chunks(stream, length):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            yield line.removesuffix(b"\r")
+    if rest:  # the last line needs no end
+        yield rest
+
+
+def _chunks(stream: IO[bytes], length: int) -> Iterator[bytes]:
+    beginning = stream.read(len(codecs.BOM_UTF8))
+    length -= len(beginning)
+    if beginning != codecs.BOM_UTF8:
+        yield beginning
+    elif length == 0:
+        yield b"\n"  # nothing but the mark is a blank line
     while chunk := stream.read(CHUNK):
         length -= len(chunk)
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
+        yield chunk
     # A client that dies while it sends leaves half a line, which nothing else would tell from a whole one.
     if length > 0:
         raise ParseError("the body is shorter than its Content-Length")
-    if rest:  # the last line needs no end
-        yield rest
 
 
 class NdjsonParser(TextParser):
@@ -89,7 +102,7 @@ class BoundedJSONParser(JSONParser):
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
-            return super().parse(stream, media_type, parser_context)
+            return super().parse(stream, media_type, {**(parser_context or {}), "encoding": "utf-8-sig"})
         except RecursionError as error:
             raise ParseError("JSON parse error - nested too deeply") from error
 

@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid5
 
 from logs.models import LogRecord
-from statuslog.record import FIELDS, MEASURED, MICROSECOND, Record, RecordError, check_line, new_id, parse_line
+from statuslog.lines import measured_by
+from statuslog.record import FIELDS, MEASURED, MICROSECOND, Record, RecordError, check_line, new_id
 
 T = TypeVar("T")
 
@@ -78,8 +79,8 @@ def _line_id(key: UUID | None, number: int) -> UUID:
 
 
 def _record_of_line(line: str, arrival: datetime, record_id: UUID) -> Record:
-    parsed = parse_line(line)
-    measured = {} if parsed is None else {name: getattr(parsed[1], name) for name in MEASURED}
+    shown = measured_by(line)
+    measured = {name: getattr(shown, name) for name in MEASURED}
     return Record(id=record_id, service="", timestamp=arrival, line=line, **measured)
 
 

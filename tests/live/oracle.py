@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from statuslog.record import parse_line
+from statuslog.record import LINE_PATTERN
 
 LONGEST_ANSWER = 3.0
 HEALING_SECONDS = 30.0
@@ -115,7 +115,7 @@ def check(system: System, seen: Load, *, unlocked: bool = False) -> int:
     assert unlocked or len(set(times)) == len(times)
     assert system.vstorage.read_bytes() == log  # the stores agree
     assert log.decode().splitlines() == [record["line"] for record in records]
-    assert all(parse_line(record["line"]) for record in records)  # no torn line
+    assert all(LINE_PATTERN.fullmatch(record["line"]) for record in records)  # no torn line
     assert seen.slowest < LONGEST_ANSWER
     assert system.integrity() == "ok"
     return len(records)

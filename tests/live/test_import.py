@@ -90,17 +90,49 @@ def test_lines_that_are_newer_than_the_newest_record(system: LocalSystem):
 
 def test_other_lines_are_named_and_left_out(system: LocalSystem):
     (line,) = old_lines(1)
-    done = system("import", "--local", "-", stdin=f"{line}{line[:-9]}\n{line.replace('2025', '2099')}")
+    done = system("import", "--local", "-", stdin=f"{line}----\n{line.replace('2025', '2099')}")
     assert done.returncode == 1
     assert "stored 1, known already 0, rejected 2\n" in done.stdout
-    assert "line 2: it is not the line of a status record" in done.stderr
+    assert "line 2: it has no time with its zone, such as 2025-09-26T16:45:06Z: ----\n" in done.stderr
+    assert "2025-09-26T16:45:06Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes" in done.stderr
     assert "line 3: its time 2099-" in done.stderr
     assert_both_stores_hold(system, [line])
     status(system)
     assert "2099" not in log(system)
 
 
-@pytest.mark.parametrize("arguments", [[], ["one", "two"]])
+def test_logs_of_other_programs(system: LocalSystem):
+    """In one running system: each file, what a dry run says of it, then a torn tail of vstorage among such lines."""
+    status(system)
+    stored = 1 + 1
+    for name, count, code in (("a", 6, 0), ("b", 5, 0), ("c", 3, 1)):
+        file = ROOT / f"tests/storage/lines-{name}.txt"
+        said = system("import", "--local", "--dry-run", str(file))
+        assert (said.returncode, len(log(system).splitlines())) == (code, stored)
+        done = system("import", "--local", str(file))
+        assert done.returncode == code
+        assert said.stdout == f"would have {done.stdout.splitlines()[0]}\n"
+        stored += count
+        assert done.stdout == f"stored {count}, known already 0, rejected {2 * code}\nvstorage was written anew\n" + (
+            f"equal, {stored} records\n"
+        )
+        assert system.vstorage.read_text() == log(system)
+        lines = [line for line in file.read_text().splitlines() if line and (code == 0 or "-09-" in line)]
+        assert not Counter(lines) - Counter(log(system).splitlines())
+        again = system("import", "--local", str(file))
+        assert again.stdout.startswith(f"stored 0, known already {count}, rejected {2 * code}\n")
+    status(system)
+    assert system.vstorage.read_text() == log(system)
+
+
+def test_a_file_that_is_no_log(system: LocalSystem):
+    done = system("import", "--local", "-", stdin="no log\n" * 100)
+    assert done.returncode == 1
+    assert "none of the first 100 lines is a record; nothing was stored" in done.stderr
+    assert log(system) == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["one", "two"], ["--dry-run"]])
 def test_it_takes_one_file(system: LocalSystem, arguments: list[str]):
     done = system("import", "--local", *arguments)
     assert (done.returncode, done.stdout) == (2, "")

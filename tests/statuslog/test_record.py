@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from statuslog.record import (
     MAX_LINE_LENGTH,
-    MEBIBYTE,
     LineStyle,
     Measurement,
     Record,
@@ -22,7 +21,6 @@ from statuslog.record import (
     check_line,
     make,
     new_id,
-    parse_line,
 )
 
 # DESIGN's own expression, not the code's: a test that asks the code what is right proves nothing.
@@ -91,24 +89,6 @@ def test_every_line_is_the_contract_s(moment: datetime, measured: Measurement):
     assert CONTRACT.fullmatch(LineStyle().format(moment, measured))
 
 
-@given(moments, measurements)
-def test_a_line_is_parsed_back_to_the_digits_it_shows(moment: datetime, measured: Measurement):
-    parsed = parse_line(LineStyle().format(moment, measured))
-    assert parsed is not None
-    timestamp, found = parsed
-    assert timestamp == moment.replace(microsecond=0)
-    assert found.host_uptime_seconds == pytest.approx(measured.host_uptime_seconds, rel=1e-12, abs=1.81)
-    assert found.disk_free_bytes == pytest.approx(measured.disk_free_bytes, rel=1e-12, abs=0.00501 * MEBIBYTE)
-
-
-@given(moments, measurements)
-def test_a_parsed_line_is_written_the_same_again(moment: datetime, measured: Measurement):
-    line = LineStyle().format(moment, measured)
-    parsed = parse_line(line)
-    assert parsed is not None
-    assert LineStyle().format(*parsed) == line
-
-
 def test_a_moment_is_cut_not_rounded():
     late = MOMENT.replace(microsecond=999_999)
     assert LineStyle().format(late, MEASURED).startswith("2025-09-26T16:45:06Z: ")
@@ -122,9 +102,6 @@ def test_a_moment_of_another_zone_is_shown_in_utc():
 def test_milliseconds_when_asked_for():
     line = LineStyle(timestamp="milliseconds").format(MOMENT, MEASURED)
     assert line.startswith("2025-09-26T16:45:06.123Z: uptime ")
-    parsed = parse_line(line)
-    assert parsed is not None
-    assert parsed[0] == MOMENT.replace(microsecond=123_000)
 
 
 def test_the_container_s_uptime_when_asked_for():
@@ -139,33 +116,6 @@ def test_no_line_claims_a_value_that_was_not_measured(unknown: str):
 
 def test_a_value_that_the_line_does_not_show_may_be_unknown():
     assert LineStyle().format(MOMENT, dataclasses.replace(MEASURED, container_uptime_seconds=None)) == LINE
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        "hello",
-        "",
-        LINE + " ",
-        " " + LINE,
-        LINE + "\n",
-        LINE.replace("Z", "+00:00"),
-        LINE.replace("8.907", "8.9"),
-        LINE.replace("8.907", "-8.907"),
-        LINE.replace("8.907", "\u0668.\u0669\u0660\u0667"),
-        LINE.replace("09-26", "02-30"),
-        LINE.replace("T16", "T25"),
-        LINE.replace("36207.60", "9" * 400 + ".00"),
-        LINE.replace("8.907", "9" * 400 + ".000"),
-    ],
-)
-def test_another_line_is_not_taken_for_a_record(line: str):
-    assert parse_line(line) is None
-
-
-@given(texts)
-def test_parsing_any_text_does_no_harm(text: str):
-    assert parse_line(text) is None or CONTRACT.match(text)
 
 
 # what may stand as a line

@@ -320,6 +320,31 @@ def test_lines_that_are_no_records_go_with_the_second_behind_them(file: Path):
         assert locked.behind and locked.behind.offset == len(line(1))
 
 
+@pytest.mark.parametrize(
+    ("last", "since"),
+    [
+        ("2025-09-26T18:45:03+02:00: x", 3),
+        ("Timestamp1: 2025-09-26T16:45:03.999999999Z: x", 3),
+        ("a line of 2025-09-26 16:45:03 UTC", 3),
+        ("Fri Sep 26 16:45:03 UTC 2025: x", 3),
+        ("2025-09-26 16:45:03: local", 2),
+        ("\ud800".encode("utf-8", "surrogatepass").decode(errors="replace"), 2),
+    ],
+)
+def test_a_line_of_another_program_has_its_time(file: Path, last: str, since: int):
+    file.write_text(line(1) + line(2) + f"{last}\n" + "torn")
+    beginning = line(1) if since == 2 else line(1) + line(2)
+    assert behind(file) == Behind(datetime(2025, 9, 26, 16, 45, since, tzinfo=UTC), len(beginning))
+
+
+def test_the_place_of_a_time_among_lines_of_other_programs(file: Path):
+    others = ["Timestamp1: 2025-09-26T16:45:01Z\n", "2025-09-26T18:45:02+02:00\n", "Fri Sep 26 16:45:03 UTC 2025\n"]
+    file.write_text("".join(others))
+    with Vstorage(file).locked(1) as locked:
+        locked.fall_behind(datetime(2025, 9, 26, 16, 45, 2, tzinfo=UTC))
+        assert locked.behind and locked.behind.offset == len(others[0])
+
+
 def test_falling_behind_again_keeps_the_earlier_time(file: Path):
     file.write_text(line(1) + line(2) + line(3))
     with Vstorage(file).locked(1) as locked:

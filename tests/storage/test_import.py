@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,6 +25,8 @@ from tests.storage.conftest import MOMENT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("storage.urls")]
 
+NO_TIME = "it has no time with its zone, such as 2025-09-26T16:45:06Z"
+
 
 def line(second: int = 0, disk: float = 1.0, fraction: str = "") -> str:
     moment = MOMENT + timedelta(seconds=second)
@@ -38,13 +41,13 @@ def bring_in(*lines: str) -> Counts:
 
 
 @pytest.fixture
-def import_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[[bytes], str]:
+def import_log(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Run the command on a file with that content; returns what it prints."""
 
-    def import_log(data: bytes) -> str:
+    def import_log(data: bytes, *options: str) -> str:
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
         out = io.StringIO()
-        call_command("import_log", stdout=out)
+        call_command("import_log", *options, stdout=out)
         return out.getvalue()
 
     return import_log
@@ -173,17 +176,184 @@ def test_text_and_records_in_one_file(record: Record, lines):
     assert lines() == [line(-1), record.line, line(2)]
 
 
+# lines of other programs
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+# cases of the real world: line number, time, uptime in hours, free disk in MiB
+FILES: dict[str, list[tuple[int, str, float | None, float | None]]] = {
+    "a": [
+        (1, "2025-09-28T13:18:09Z", 0.98, 432951),
+        (2, "2025-09-28T13:18:09Z", 0.977, 432951),
+        (3, "2025-09-27T17:37:40Z", 0, 962100),
+        (4, "2025-09-27T17:37:40Z", 0, 962100),
+        (5, "2025-09-18T15:17:38.002Z", 0.74, 972824),
+        (6, "2025-09-28T17:34:44.501220Z", 0.02, 943665),
+    ],
+    "b": [
+        (2, "2025-09-24T21:22:55Z", 0.01, 965344),
+        (3, "2025-09-24T21:22:55Z", 0.01, 965344),
+        (4, "2025-09-22T13:05:07.920Z", 1.24, 14645),
+        (5, "2025-09-22T13:05:08Z", 1.24, 14644.28),
+        (6, "2025-09-23T16:01:36Z", 0, 972878),
+    ],
+    "c": [
+        (1, "2025-09-13T15:33:56Z", None, 470003),
+        (2, "2025-09-13T16:02:30Z", None, 469529),
+        (4, "2025-09-19T14:27:21.592Z", 0.1, None),
+    ],
+}
+HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_other_programs(name: str):
+    data = (HERE / f"lines-{name}.txt").read_bytes()
+    counts = Counts()
+    list(importing.bring_in(import_lines.lines_of(io.BytesIO(data)), counts, settings.DATA_DIR))
+    texts = data.decode().split("\n")
+    wanted = sorted((at(time), number, texts[number - 1], hours, disk) for number, time, hours, disk in FILES[name])
+    stored = LogRecord.objects.values_list("timestamp", "line", "host_uptime_seconds", "disk_free_bytes")
+    assert [(time, text, seconds and round(seconds, 6), size) for time, text, seconds, size in stored] == [
+        (time, text, hours and round(hours * 3600, 6), None if disk is None else round(disk * 2**20))
+        for time, _, text, hours, disk in wanted
+    ]
+    assert counts.rejected == (2 if name == "c" else 0)
+    assert counts.rejections == (
+        [f"line 3: {NO_TIME}: ----", f"line 5: {NO_TIME}: {texts[4][:60]}…"] if name == "c" else []
+    )
+    again = bring_in(*texts)
+    assert (again.stored, again.known) == (0, len(wanted))
+
+
+NOTATIONS = [
+    "{:%FT%TZ}",
+    "{:%F %T} UTC",
+    "{:%FT%T.%f}999Z",
+    "{:%a %b %d %T UTC %Y}",
+    "Timestamp1: {:%FT%T.%fZ}",
+    "{:%F %T} +0000 UTC",
+]
+PRINTABLE = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), max_size=20)
+
+
+@hypothesis_settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(PRINTABLE, st.datetimes(), st.sampled_from(NOTATIONS), PRINTABLE), max_size=5))
+def test_every_line_is_kept_byte_for_byte_and_only_once(parts: list[tuple[str, datetime, str, str]]):
+    LogRecord.objects.all().delete()
+    file = [
+        f"x{before} {notation.format(moment.replace(year=2000 + moment.year % 20))} {after}"
+        for before, moment, notation, after in parts
+    ]
+    assert bring_in(*file).rejections == []
+    assert sorted(LogRecord.objects.values_list("line", flat=True)) == sorted(file)
+    assert str(bring_in(*file)) == f"stored 0, known already {len(file)}, rejected 0"
+
+
+def test_lines_of_one_moment_in_several_notations_stay_in_the_file_s_order(lines):
+    file = [
+        "b 2025-09-28T13:18:09Z",
+        "a 2025-09-28T15:18:09+02:00",
+        "Sun Sep 28 13:18:09 UTC 2025",
+        "c 2025-09-28T13:18:08Z",
+    ]
+    bring_in(*file)
+    assert lines() == [file[3], *file[:3]]
+
+
+def test_empty_lines_crlf_and_a_byte_order_mark_are_no_content(import_log, lines):
+    data = "\r\n".join(["\ufeff" + line(0), "", line(1), " ", line(2) + "\n", line(3)]).encode()
+    assert import_log(data) == "stored 4, known already 0, rejected 0\n"
+    assert lines() == [line(0), line(1), line(2), line(3)]
+    assert import_log("\n".join([line(0), line(1), line(2), line(3)]).encode()).startswith("stored 0, known already 4")
+
+
+def test_a_mark_and_nothing_else(import_log):
+    assert import_log("\ufeff\r\n".encode()) == "stored 0, known already 0, rejected 0\n"
+
+
+def test_a_posted_line_of_another_program_at_its_arrival_is_not_the_file_s(post):
+    text = "Timestamp1: 2025-09-24T21:22:55Z: uptime 0.01 hours, free disk in root: 965344 MBytes"
+    post(text)
+    assert str(bring_in(text)) == "stored 1, known already 0, rejected 0"
+    assert str(bring_in(text)) == "stored 0, known already 1, rejected 0"
+
+
+def test_a_file_without_a_good_line_at_its_beginning_is_refused(import_log, lines, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(
+        CommandError, match=r"none of the first 100 lines is a record; nothing was stored.*uptime 8.907"
+    ):
+        import_log(("hello\n\n" * 100 + f"{line()}\n").encode())
+    assert "line 1: it has no time" in capsys.readouterr().err
+    assert lines() == []
+    assert Edition.current() == 0
+
+
+def test_one_good_line_among_the_first_hundred_is_enough(lines):
+    assert bring_in(*["hello"] * 99, line(), *["hello"] * 200).stored == 1
+    assert lines() == [line()]
+
+
+# what would be
+
+
+def test_a_dry_run_says_what_would_be_stored_and_stores_nothing(import_log, post, record: Record, lines):
+    bring_in(line(0))
+    post(json.dumps(record.to_json()), "application/json")
+    file = [line(0), line(0), line(1), line(2), *ndjson(record, replace(record, id=uuid4())).decode().splitlines()]
+    data = "\n".join([*file, file[-1]]).encode()
+    printed = import_log(data, "--dry-run")
+    assert printed == "would have stored 4, known already 3, rejected 0\n"
+    assert len(lines()) == 2
+    assert Edition.current() == 0
+    assert import_log(data) == printed.removeprefix("would have ")
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 5000])
+def test_a_dry_run_counts_as_the_import_does(import_log, record: Record, monkeypatch: pytest.MonkeyPatch, chunk: int):
+    monkeypatch.setattr(importing, "CHUNK", chunk)
+    bring_in(*ndjson(record).decode().splitlines(), line(3))
+    other = replace(record, id=uuid4())
+    texts = [line(3), line(3), "hello", *ndjson(replace(record, line="x"), other, other).decode().splitlines()]
+    data = "\n".join(texts).encode()
+    said = []
+    for options in (["--dry-run"], []):
+        counts = Counts()
+        list(
+            importing.bring_in(
+                import_lines.lines_of(io.BytesIO(data)), counts, settings.DATA_DIR, dry_run=bool(options)
+            )
+        )
+        said.append((str(counts), counts.rejections))
+    assert said[0] == said[1]
+
+
+def test_a_dry_run_fails_where_the_import_would(import_log):
+    with pytest.raises(CommandError, match="the rejected lines would be left out"):
+        import_log(f"{line()}\nhello".encode(), "--dry-run")
+
+
 # what is rejected
 
 
 @pytest.mark.parametrize(
     ("data", "reason"),
     [
-        (b"hello", "it is not the line of a status record"),
-        (line().encode()[:-1], "it is not the line of a status record"),
-        (b"2025-02-30T00:00:00Z" + line().encode()[20:], "it is not the line of a status record"),
-        (b"", "the line is blank"),
-        (line().encode() + b"\r", "character U+000D at column 73 is not allowed"),
+        (b"hello", f"{NO_TIME}: hello"),
+        (line().encode()[20:], f"{NO_TIME}: {line()[20:]}"),
+        (b"x" * 61, f"{NO_TIME}: {'x' * 60}…"),
+        (b"2025-02-30T00:00:00Z" + line().encode()[20:], f"{NO_TIME}: 2025-02-30T00:00:00Z{line()[20:60]}…"),
+        (
+            b"2025-09-28 13:18:09: uptime",
+            "its time 2025-09-28 13:18:09 has no zone, such as Z, UTC or +02:00: 2025-09-28 13:18:09: uptime",
+        ),
+        ("\u00a0".encode(), "the line is blank"),
+        (line().encode() + b"\r\r", "character U+000D at column 73 is not allowed"),
+        (line().encode() + "\u202e".encode(), "character U+202E at column 73 is not allowed"),
+        ((line() + " " * 4096).encode(), "the line has 4,168 characters; 4,096 are allowed"),
         (b"\xff", "not UTF-8: byte 0xff is wrong there"),
         (b"x" * 5000, "the line has 5,000 characters; 4,096 are allowed"),
         (b"x" * 200_000, "the line has 65,536 bytes or more"),
@@ -214,7 +384,7 @@ def test_the_command_says_which_lines_and_how_many(import_log, capsys: pytest.Ca
     with pytest.raises(CommandError, match="the rejected lines were left out; all others are in the log"):
         import_log((line() + "\n" + "hello\n" * 25).encode())
     printed = capsys.readouterr().err.splitlines()
-    assert printed[0] == "line 2: it is not the line of a status record"
+    assert printed[0] == f"line 2: {NO_TIME}: hello"
     assert len(printed) == importing.SHOWN + 1
     assert printed[-1] == "… and 5 more"
     assert lines() == [line()]

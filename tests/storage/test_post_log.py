@@ -76,7 +76,41 @@ def test_a_line_of_the_record_s_format_fills_its_columns(post):
 
 def test_another_line_leaves_them_unknown(post):
     post("hello")
-    assert LogRecord.objects.get().host_uptime_seconds is None
+    row = LogRecord.objects.get()
+    assert row.host_uptime_seconds is row.disk_free_bytes is None
+
+
+def test_the_values_of_another_program_s_line_are_read(post, lines):
+    post("Timestamp2: uptime 0.03 hours, free disk in root: 40700 Mbytes")
+    row = LogRecord.objects.get()
+    assert row.host_uptime_seconds == pytest.approx(0.03 * 3600)
+    assert row.disk_free_bytes == 40700 * 2**20
+    assert lines() == ["Timestamp2: uptime 0.03 hours, free disk in root: 40700 Mbytes"]
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("body", ["a\r\nb\r\n", "\ufeffa\nb", "\ufeffa\r\nb", "a\nb\r\n"])
+def test_crlf_and_a_byte_order_mark_are_no_content(post, lines, body: str, media_type: str):
+    assert post(body.encode(), media_type).status_code == 201
+    assert lines() == ["a", "b"]
+
+
+def test_a_byte_order_mark_within_is_content(post, lines):
+    post("a\ufeff\n\ufeffb".encode())
+    assert lines() == ["a\ufeff", "\ufeffb"]
+
+
+def test_the_same_text_with_crlf_is_the_same(post):
+    key = str(uuid4())
+    assert post(b"a\nb\n", **{"Idempotency-Key": key}).status_code == 201
+    assert post(b"a\r\nb\r\n", **{"Idempotency-Key": key}).status_code == 200
+
+
+@pytest.mark.parametrize("form", ["json", "ndjson"])
+def test_records_after_a_byte_order_mark(post, lines, record: Record, form: str):
+    body, media_type = (dumps(record), JSON) if form == "json" else (f"{json.dumps(record.to_json())}\r\n", NDJSON)
+    assert post(b"\xef\xbb\xbf" + body.encode(), media_type).status_code == 201
+    assert lines() == [record.line]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +124,13 @@ def test_another_line_leaves_them_unknown(post):
         ("a\n".encode("utf-16"), "line 1: not UTF-8: byte 0xff is wrong there"),
         (b"\xed\xa0\x80", "line 1: not UTF-8: byte 0xed is wrong there"),
         (b"a\rb", "line 1: character U+000D at column 2 is not allowed"),
-        (b"a\r\nb\r\n", "line 1: character U+000D at column 2 is not allowed"),
+        (b"a\r\r\n", "line 1: character U+000D at column 2 is not allowed"),
+        (b"a\r", "line 1: character U+000D at column 2 is not allowed"),
+        (b"a\r\n\r\n", "line 2: the line is blank"),
+        (b"\r\n", "line 1: the line is blank"),
+        (b"\xef\xbb\xbf", "line 1: the line is blank"),
+        (b"\xef\xbb\xbf\r\n", "line 1: the line is blank"),
+        (b"\xef\xbb", "line 1: not UTF-8: byte 0xef is wrong there"),
         (b"a\n\0", "line 2: character U+0000 at column 1 is not allowed"),
         ("a\u2028b".encode(), "line 1: character U+2028 at column 2 is not allowed"),
         ("a\u202eb".encode(), "line 1: character U+202E at column 2 is not allowed"),

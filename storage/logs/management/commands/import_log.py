@@ -3,7 +3,7 @@
 import gc
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +14,11 @@ from logs import import_lines, import_mark, importing
 from logs.importing import Counts
 from statuslog import command
 from statuslog.progress import Progress
+
+WANTED = (
+    "A line needs a time with its zone, such as: "
+    "2025-09-26T16:45:06Z: uptime 8.907 hours, free disk in root: 36207.74 MBytes"
+)
 
 
 @contextmanager
@@ -33,30 +38,38 @@ class Command(command.Command):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--size", type=int, help="the bytes that will come, for the progress bar")
         parser.add_argument("--progress", action="store_true", help="draw it although stderr is no terminal")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be stored")
 
     def handle(self, *args: Any, **options: Any) -> None:
         counts, progress = Counts(), Progress(options["progress"])
-        stopped = ""
-        with import_mark.marked(settings.DATA_DIR), _rare_collections():
+        dry_run, refused, stopped = options["dry_run"], False, ""
+        lines = import_lines.lines_of(sys.stdin.buffer)
+        with nullcontext() if dry_run else import_mark.marked(settings.DATA_DIR), _rare_collections():
             try:
-                for read in importing.bring_in(import_lines.lines_of(sys.stdin.buffer), counts, settings.DATA_DIR):
+                for read in importing.bring_in(lines, counts, settings.DATA_DIR, dry_run=dry_run):
                     share = min(read / options["size"], 1.0) if options["size"] else None
                     progress(share, f"{read / 2**20:,.1f} MiB: {counts}")
+            except importing.NoLog:
+                refused = True
             except importing.NoRoom:
                 stopped = "too little free disk (MIN_FREE_BYTES)"
             except (DatabaseError, OSError) as error:
                 stopped = str(error)
             except KeyboardInterrupt:
                 stopped = "interrupted"
-            if counts.stored:  # however it has ended: vstorage follows
+            if counts.stored and not dry_run:  # however it has ended: vstorage follows
                 import_mark.begin_edition()
         progress.end()
         for rejection in counts.rejections:
             self.stderr.write(rejection)
         if counts.rejected > len(counts.rejections):
             self.stderr.write(f"… and {counts.rejected - len(counts.rejections):,} more")
-        self.stdout.write(str(counts))
+        self.stdout.write(f"would have {counts}" if dry_run else str(counts))
+        if refused:
+            raise CommandError(f"none of the first {importing.FIRST} lines is a record; nothing was stored. {WANTED}")
         if stopped:
             raise CommandError(f"{stopped}. What is stored stays: import the same file again to go on.")
+        if counts.rejected and dry_run:
+            raise CommandError(f"the rejected lines would be left out. {WANTED}")
         if counts.rejected:
-            raise CommandError("the rejected lines were left out; all others are in the log")
+            raise CommandError(f"the rejected lines were left out; all others are in the log. {WANTED}")
