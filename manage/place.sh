@@ -90,8 +90,9 @@ absolute() { (cd -- "$1" && realpath -m -- "$2"); }
 # than Compose it takes a $ as it stands. The file is data: nothing in it is run.
 read_dotenv() {
     [[ -f .env ]] || return 0
-    local line name value
+    local line name value mark=$'\xEF\xBB\xBF' # a byte order mark, as editors of Windows write it, is no content
     while IFS= read -r line || [[ -n $line ]]; do
+        line=${line#"$mark"} mark=''
         [[ $line =~ ^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)$ ]] || continue
         name=${BASH_REMATCH[2]} value=${BASH_REMATCH[3]%$'\r'}
         if [[ $value =~ ^\"([^\"]*)\" || $value =~ ^\'([^\']*)\' ]]; then

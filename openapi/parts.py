@@ -84,8 +84,9 @@ SCHEMAS: dict[str, Schema] = {
     "Record": _record(),
     "Lines": {
         "type": "string",
-        "description": f"One record a line, in UTF-8, of at most {MAX_LINE_LENGTH} characters each.",
-        "pattern": f"^({_LINE}\\n)*{_LINE}\\n?$",
+        "description": f"One record a line, in UTF-8, of at most {MAX_LINE_LENGTH} characters each. "
+        "A byte order mark at the beginning and the CR of a CRLF are no part of a line.",
+        "pattern": f"^({_LINE}\\r?\\n)*{_LINE}(\\r?\\n)?$",
     },
     "RecordLines": {
         "type": "string",

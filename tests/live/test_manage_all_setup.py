@@ -107,18 +107,22 @@ def test_the_named_python_must_be_one(copy: LocalSystem):
         ("NAME='$(touch ran) `touch ran` $HOME'", "$(touch ran) `touch ran` $HOME"),
         ("NAME=$(touch ran)", "$(touch ran)"),
         ("NAME=crlf\r", "crlf"),
+        ("\ufeffNAME=marked", "marked"),
+        ('\ufeffNAME="marked"\r', "marked"),
+        ("\ufeff\r\nNAME=second\r", "second"),
         ("# NAME=comment", "unset"),
         ("NAME=", ""),
         ("SET=file", "unset"),
     ],
 )
-def test_the_env_file_is_read_and_never_run(tmp_path: Path, line: str, value: str):
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_the_env_file_is_read_and_never_run(tmp_path: Path, line: str, value: str, locale: str):
     (tmp_path / ".env").write_text(f"{line}\n", newline="")
     script = 'source "$1"; read_dotenv; printf "%s/%s" "${NAME-unset}" "$SET"'
     done = subprocess.run(
         ["bash", "-c", script, "-", SCRIPT],
         cwd=tmp_path,
-        env={"PATH": os.environ["PATH"], "SET": "environment"},
+        env={"PATH": os.environ["PATH"], "SET": "environment", "LC_ALL": locale},
         capture_output=True,
         text=True,
     )
