@@ -10,15 +10,19 @@ from typing import Any
 
 from gunicorn import glogging
 
-from statuslog import defaults, env, metrics
+from statuslog import defaults, env, metrics, serve
 
 bind = env.csv("BIND")
 
-# Threads, so that a slow client or a slow peer costs a thread and not the service; they are made when needed. One
-# process is enough for what one SQLite file and one vstorage can take.
-worker_class = "statuslog.worker.LingeringWorker"
+# Threads, so that a slow peer costs a thread and not the service; they are made when needed. A slow client costs none.
+# One process is enough for what one SQLite file and one vstorage can take.
+worker_class = "statuslog.worker.Worker"
 workers = env.integer("WEB_CONCURRENCY", 1, minimum=1)
 threads = env.integer("GUNICORN_THREADS", 100, minimum=1)
+
+# A connection has a file descriptor, and a second one while it reads the log through service1. As many are left for the
+# threads' own: the databases, vstorage, the other services.
+worker_connections = max(8, min(2000, serve.open_files() // 2))
 
 # Longer than a peer's pause between two requests, so that the services' kept connections stay usable.
 keepalive = 75

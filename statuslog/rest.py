@@ -24,6 +24,7 @@ JSON = "application/json"
 PROBLEM = "application/problem+json"  # https://www.rfc-editor.org/rfc/rfc9457
 # For how many seconds the parts of an answer may keep us waiting; who hands it on is patient for so much longer.
 SILENCE = "Answer-Silence"
+INTERNAL = "an error of the service itself; its log says more"
 
 
 class PlainTextRenderer(BaseRenderer):
@@ -173,7 +174,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return error(request, 500, "an error of the service itself; its log says more")
+    return error(request, 500, INTERNAL)
 
 
 def unavailable(request: HttpRequest, text: str) -> HttpResponse:

@@ -5,6 +5,7 @@ forks of this process. What is the service's own is imported by each worker, as 
 """
 
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -13,6 +14,8 @@ from pathlib import Path
 
 from statuslog import env, host
 from statuslog.env import EnvError
+
+MOST_FILES = 8192
 
 
 def main(service: str) -> None:
@@ -47,6 +50,15 @@ def _folder_of_counters(service: str) -> str:
     folder = tempfile.mkdtemp(prefix=f"statuslog-{service}-{os.getpid()}.", dir=memory)
     env.tell("PROMETHEUS_MULTIPROC_DIR", folder)
     return folder
+
+
+def open_files() -> int:
+    """How many files this process may have open: as many as it may allow itself, but no more than are of use."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most
 
 
 def _import_packages() -> None:

@@ -59,6 +59,11 @@ class Streams:
             self._open.discard(stream)
             FOLLOWERS.set(len(self._open))
 
+    def holds(self, client: socket.socket) -> bool:
+        """Whether such an answer goes to this client."""
+        with self._lock:
+            return any(stream.client is client for stream in self._open)
+
     def look_after(self, *, stopping: bool) -> None:
         """End those whose client has gone, or all."""
         with self._lock:

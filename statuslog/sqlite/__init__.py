@@ -37,6 +37,9 @@ def database(file: Path) -> dict[str, Any]:
                 "PRAGMA synchronous=FULL;"
                 # After a burst the write-ahead log is cut back to 16 MiB instead of staying at its peak.
                 "PRAGMA journal_size_limit=16777216;"
+                # Of the process: from here on a connection uses the pages of its own cache again. Without it each of a
+                # hundred threads that have read the log once would keep 2 MiB.
+                "PRAGMA soft_heap_limit=8388608;"
             ),
             # No mmap_size: an I/O error on a mapped page kills the process instead of failing one request.
             # journal_mode=WAL is a property of the file: `migrate` sets and verifies it, see below.

@@ -62,10 +62,13 @@ def let_go() -> None:
 
 
 def unhurried(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """The same parts; no connection is held while the client takes one."""
-    for part in parts:
+    """The same parts; neither a connection nor a part is held while the client takes one."""
+
+    def unheld(part: bytes) -> bytes:
         let_go()
-        yield part
+        return part
+
+    return map(unheld, parts)
 
 
 def stream(query: Query, form: Form, newest: int) -> Iterator[bytes]:
@@ -73,14 +76,18 @@ def stream(query: Query, form: Form, newest: int) -> Iterator[bytes]:
 
     It begins with something, if only nothing: so the answer has begun, however long the first record is searched for.
     """
+
+    def written(page: tuple[list[Row], Place | None]) -> bytes:
+        return form.write(page[0]).encode() if page[0] else b""
+
     yield form.head().encode()
     behind = _beginning(query, newest)
     if form is TEXT_FORM and query.limit is None and query.tail != 0 and not query.contains:
         yield from _lines(query, newest, behind)
         return
-    for rows, _ in read(query, form.columns, newest, query.limit if query.tail is None else query.tail, behind):
-        if rows:
-            yield form.write(rows).encode()
+    limit = query.limit if query.tail is None else query.tail
+    # `map` does not keep the rows while the client takes their text.
+    yield from filter(None, map(written, read(query, form.columns, newest, limit, behind)))
 
 
 def page(query: Query, columns: Sequence[str], newest: int, size: int) -> tuple[list[Row], Place | None]:
@@ -123,10 +130,11 @@ def read(
         if len(rows) < size:
             yield found, None
             return
-        yield found, behind
         turn = turns.page
         left = None if left is None else left - len(found)
         size = max(1, PAGE_CHARACTERS // 2 * len(rows) // sum(len(str(row[-1])) for row in rows))
+        held, rows, found = [found], [], []
+        yield held.pop(), behind  # from here on only whoever has asked keeps them in memory
 
 
 def arrivals(after: int, newest: int, limit: int) -> list[Row]:
@@ -154,14 +162,16 @@ def _lines(query: Query, newest: int, behind: Place | None) -> Iterator[bytes]:
         page = rest if end is None else _Part(query, *((">", end), upper) if backwards else (lower, ("<", end)))
         with turns.page():
             text = page.text(newest, size)
+        beyond = ("<=", ">=") if text else ("<", ">")
         if text:
-            yield text
             size = max(1, PAGE_CHARACTERS * size // len(text))
+            held, text = [text], None
+            yield held.pop()  # a client may take long, and then this page is in memory once
+        elif end is not None:
+            yield from _lines_of(query, newest, end, None)
         if end is None:
             return
-        if not text:
-            yield from _lines_of(query, newest, end, None)
-        lower, upper = (lower, ("<=" if text else "<", end)) if backwards else ((">=" if text else ">", end), upper)
+        lower, upper = (lower, (beyond[0], end)) if backwards else ((beyond[1], end), upper)
 
 
 def _lines_of(query: Query, newest: int, timestamp: datetime, row: int | None) -> Iterator[bytes]:

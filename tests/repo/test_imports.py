@@ -27,6 +27,7 @@ MAY_USE_DJANGO = (
     "handler.py",
     "health.py",
     "middleware.py",
+    "refusals.py",
     "rest.py",
     "schema.py",
     "serve.py",
