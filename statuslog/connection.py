@@ -17,7 +17,7 @@ from statuslog import env
 
 HEAD_BYTES = 32 * 1024  # of a request line with its headers; each header has gunicorn's own limit, too
 LINE_BYTES = 8190 + 4  # of a request line: gunicorn's limit and line ends
-BODY_BYTES = env.integer("MAX_BODY_BYTES", 2**20, minimum=1)  # a longer body is refused unread
+BODY_BYTES = env.size("MAX_BODY_BYTES", 2**20, minimum=1)  # a longer body is refused unread
 PIECE = 64 * 1024  # of one read
 STRANGE_BODY_SECONDS = 3.0  # for a body that we did not wait for: in chunks, or too long. No view of ours reads one
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from gunicorn import glogging
 
-from statuslog import defaults, env, metrics, serve
+from statuslog import counters, defaults, env, metrics, serve
 
 bind = env.csv("BIND")
 
@@ -31,8 +31,8 @@ timeout = 30
 graceful_timeout = 8
 
 # The heartbeat file, in memory: a full or slow disk must not look like a hung worker.
-if Path("/dev/shm").is_dir():  # noqa: S108 - gunicorn makes the file safely, and unlinks it
-    worker_tmp_dir = "/dev/shm"  # noqa: S108
+if counters.has_room():
+    worker_tmp_dir = counters.MEMORY
 
 # gunicorn would believe headers of a proxy (the scheme, SCRIPT_NAME) from 127.0.0.1, where every client may be. Whom to
 # believe is TRUSTED_PROXIES (proxy.py).

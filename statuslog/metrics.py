@@ -18,8 +18,9 @@ from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.registry import Collector
 
 from statuslog import env
+from statuslog.counts import Allocated
 
-# Made by serve.py for one start of the service; without it (a command, a test, Django's own server) there is one
+# Made by counters.py for one start of the service; without it (a command, a test, Django's own server) there is one
 # process, which counts for itself. The library reads the same variable.
 FOLDER = env.text("PROMETHEUS_MULTIPROC_DIR")
 REGISTRY = CollectorRegistry()
@@ -30,6 +31,7 @@ number = 0
 # When a counter was made, which the files of several processes cannot tell.
 disable_created_metrics()
 if FOLDER:
+    values.MmapedDict = Allocated  # type: ignore[attr-defined] # there is no other way to tell it
     values.ValueClass = values.MultiProcessValue(lambda: number)
 
 
@@ -59,6 +61,8 @@ def text() -> str:
 
 def _values() -> Iterator[tuple[str, str, float]]:
     """Kind of metric, the library's key and value of all that is in the workers' files; buckets from the lowest on."""
+    for name, found in Allocated.settle():
+        yield from ((name.partition("_")[0], key, value) for key, value, _, _ in found)
     for file in sorted(Path(FOLDER).glob("*.db")):
         try:
             found = MmapedDict.read_all_values_from_file(file)

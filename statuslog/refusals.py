@@ -45,9 +45,8 @@ def answer(head: bytes, code: int, detail: str) -> bytes:
     response = _response(head, code, detail)
     lines = [f"HTTP/1.1 {code} {HTTPStatus(code).phrase}", f"Date: {formatdate(usegmt=True)}", "Connection: close"]
     lines += [f"{name}: {value}" for name, value in response.items()]
-    lines += [f"Content-Length: {len(response.content)}", "", ""]
     body = b"" if head.startswith(b"HEAD ") else response.content
-    return "\r\n".join(lines).encode("latin-1", "replace") + body
+    return "\r\n".join([*lines, "", ""]).encode("latin-1", "replace") + body
 
 
 def _response(head: bytes, code: int, detail: str) -> HttpResponse:

@@ -8,11 +8,10 @@ import os
 import resource
 import shutil
 import sys
-import tempfile
 from multiprocessing import get_context
 from pathlib import Path
 
-from statuslog import env, host
+from statuslog import counters, env, host
 from statuslog.env import EnvError
 
 MOST_FILES = 8192
@@ -21,7 +20,10 @@ MOST_FILES = 8192
 def main(service: str) -> None:
     host.need_linux()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", f"{service}.settings")
-    counters = _folder_of_counters(service)
+    counters.remove_abandoned()
+    folder = counters.make(service)  # gunicorn's master, which this process becomes, removes it
+    if folder:
+        env.tell("PROMETHEUS_MULTIPROC_DIR", folder)
     try:
         _import_packages()
         # A setting or a file that it cannot work with ends here with one line, before anything listens.
@@ -31,7 +33,8 @@ def main(service: str) -> None:
         if prepare.exitcode:
             sys.exit(1)
     except BaseException as error:
-        shutil.rmtree(counters, ignore_errors=True)
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, EnvError):
             sys.exit(f"{service}: {error}")
         raise
@@ -41,15 +44,6 @@ def main(service: str) -> None:
     from gunicorn.app import wsgiapp
 
     wsgiapp.run()
-
-
-def _folder_of_counters(service: str) -> str:
-    """A folder for this start, in which the workers count (metrics.py); gunicorn's master, which this process becomes,
-    removes it. In memory: a file that is mapped from a full disk kills who writes to it."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
-    folder = tempfile.mkdtemp(prefix=f"statuslog-{service}-{os.getpid()}.", dir=memory)
-    env.tell("PROMETHEUS_MULTIPROC_DIR", folder)
-    return folder
 
 
 def open_files() -> int:

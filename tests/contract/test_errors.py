@@ -1,5 +1,7 @@
 """Wrong methods, paths and wishes: the same answers everywhere, never a stack trace, never HTML."""
 
+import json
+
 import pytest
 
 from tests.contract.client import JSON, PROBLEM, TEXT, ask, exchange, get, get_json
@@ -123,25 +125,90 @@ def test_nothing_is_kept_of_a_wrong_request(services: Services, name: str):
     assert get(f"{services.storage}/log").content == b""
 
 
+START = b"GET /status HTTP/1.1\r\nHost: a\r\n"
+POST = b"POST /log HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\n"
+# What no view sees, and the status that says what is wrong with it.
+NOT_HTTP = {
+    "bytes": (400, b"\x00\x01\r\n\r\n"),
+    "TLS": (400, b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"),
+    "half a line": (400, b"GET\r\n\r\n"),
+    "HTTP/0.9": (400, b"GET /status\r\n"),
+    "HTTP/9.9": (400, b"GET /status HTTP/9.9\r\n\r\n"),
+    "line feeds alone": (400, b"GET /status HTTP/1.1\nHost: a\n\n"),
+    "no colon": (400, START + b"no colon\r\n\r\n"),
+    "space before the colon": (400, START + b"Accept : text/plain\r\n\r\n"),
+    "a folded header": (400, START + b"A: b\r\n c\r\n\r\n"),
+    "two hosts": (400, START + b"Host: b\r\n\r\n"),
+    "a long query": (414, b"GET /status?" + b"a" * 9000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "a line without an end": (414, b"GET /" + b"a" * 100_000),
+    "a long cookie": (431, START + b"Cookie: " + b"a" * 9000 + b"\r\n\r\n"),
+    "many headers": (431, START + b"A: b\r\n" * 200 + b"\r\n"),
+    "headers without an end": (431, START + b"A: bbbbbbbbbbbbb\r\n" * 10_000),
+    "another expectation": (417, START + b"Expect: x\r\n\r\n"),
+    "length -1": (400, POST + b"Content-Length: -1\r\n\r\n"),
+    "two lengths": (400, POST + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\na"),
+    "a length and chunks": (400, POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+    "chunks not last": (400, POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n"),
+    "an unknown coding": (501, POST + b"Transfer-Encoding: br\r\n\r\n"),
+    "a server's own header": (400, START + b"SCRIPT_NAME: /x\r\n\r\n"),
+}
+
+
+def parts(answer: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Status, headers and body of the only answer."""
+    head, _, body = answer.partition(b"\r\n\r\n")
+    line, *lines = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in lines)
+    assert int(headers["Content-Length"]) == len(body)
+    assert headers["Connection"] == "close"
+    return int(line.split()[1]), headers, body
+
+
 @each_service
-@pytest.mark.parametrize(
-    "request_",
-    [
-        b"\x00\x01\r\n\r\n",
-        b"GET\r\n\r\n",
-        b"GET /status HTTP/9.9\r\n\r\n",
-        b"GET /status HTTP/1.1\r\nHost: a\r\nno colon\r\n\r\n",
-        b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"POST /log HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\nConnection: close\r\n\r\n",
-        b"POST /log HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
-        b"GET /nope HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /x\r\nConnection: close\r\n\r\n",
-    ],
-    ids=["bytes", "half a line", "HTTP/9.9", "no colon", "long", "length -1", "two lengths", "a server's own header"],
-)
-def test_what_is_not_http_is_the_client_s_error_without_a_stack_trace(services: Services, name: str, request_: bytes):
-    answer = exchange(services.ports[name], request_)
-    assert b"Traceback" not in answer
-    assert answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505 "))
+@pytest.mark.parametrize("what", NOT_HTTP)
+def test_what_no_view_sees_is_refused_with_a_line_of_text(services: Services, name: str, what: str):
+    code, request = NOT_HTTP[what]
+    already = len(services.output(name))
+    status, headers, body = parts(exchange(services.ports[name], request))
+    assert (status, headers["Content-Type"]) == (code, TEXT)
+    assert len(body.decode().splitlines()) == 1
+    logged = services.output(name)[already:]
+    assert f"refused with {code}: " in logged
+    assert "Traceback" not in logged
+
+
+@each_service
+@pytest.mark.parametrize("asked", ["Accept", "format"])
+def test_it_is_a_problem_for_a_client_that_asks_for_json(services: Services, name: str, asked: str):
+    line, accept = (b"", b"Accept: application/json\r\n") if asked == "Accept" else (b"?format=json", b"")
+    request = b"GET /status" + line + b" HTTP/1.1\r\nHost: a\r\n" + accept + b"Expect: x\r\n\r\n"
+    status, headers, body = parts(exchange(services.ports[name], request))
+    assert (status, headers["Content-Type"]) == (417, PROBLEM)
+    assert json.loads(body) == {
+        "type": "about:blank",
+        "title": "Expectation Failed",
+        "status": 417,
+        "detail": "Unable to comply with expectation: 'x'",
+    }
+
+
+@each_service
+def test_the_error_of_a_head_request_has_no_body(services: Services, name: str):
+    answer = exchange(services.ports[name], b"HEAD /status HTTP/1.1\r\nHost: a\r\nExpect: x\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 417 Expectation Failed\r\n")
+    assert answer.endswith(b"\r\n\r\n")
+
+
+def test_nothing_behind_a_refused_request_is_answered(services: Services):
+    hidden = b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+    for request in (
+        POST + b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
+        POST + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,
+        POST + b"Content-Length: 20000000\r\n\r\n" + hidden,
+    ):
+        answer = exchange(services.ports["storage"], request)
+        assert answer.count(b"HTTP/1.1 ") == 1, answer
+        assert answer.startswith(b"HTTP/1.1 4")
 
 
 @each_service

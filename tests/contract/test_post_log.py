@@ -2,8 +2,13 @@
 
 import json
 import socket
+import subprocess
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -182,6 +187,47 @@ def test_a_key_that_is_no_uuid_is_400(url: str):
 
 
 # what is not taken
+
+
+@pytest.mark.parametrize("client", ["urllib", "requests", "curl", "curl that waits"])
+def test_a_client_that_sends_20_megabytes_reads_the_413(url: str, client: str, tmp_path: Path):
+    body = tmp_path / "body"
+    body.write_bytes(b"x\n" * 10**7)
+    wanted = "the body has 20,000,000 bytes; MAX_BODY_BYTES allows 1,048,576\n"
+    for _ in range(5):
+        if client == "urllib":
+            question = urllib.request.Request(url, body.read_bytes(), {"Content-Type": "text/plain"})
+            with pytest.raises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(question, timeout=10)
+            assert (caught.value.code, caught.value.read().decode()) == (413, wanted)
+        elif client == "requests":
+            answer = post(url, body.read_bytes())
+            assert (answer.status_code, answer.text) == (413, wanted)
+        else:
+            waits = "Expect: 100-continue" if client == "curl that waits" else "Expect:"
+            command = ["curl", "-sS", "--data-binary", f"@{body}", "-H", "Content-Type: text/plain", "-H", waits, url]
+            done = subprocess.run([*command, "-w", "%{http_code}"], capture_output=True, text=True, check=True)
+            assert done.stdout == f"{wanted}413"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Content-Type": "text/plain", "Transfer-Encoding": "chunked"}, 411),
+        ({"Content-Type": "image/png"}, 415),
+        ({"Content-Type": "text/plain", "Origin": "https://elsewhere.example"}, 403),
+        ({"Content-Type": "text/plain", "Log-Fence": "never"}, 400),
+    ],
+)
+def test_a_client_whose_body_is_not_read_reads_why(url: str, headers: dict[str, str], status: int):
+    def pieces() -> Iterator[bytes]:
+        for _ in range(16):
+            yield b"x\n" * 2**15
+
+    for _ in range(5):
+        body: Any = pieces() if "Transfer-Encoding" in headers else b"".join(pieces())
+        answer = ask("POST", url, data=body, headers=headers)
+        assert answer.status_code == status
 
 
 def test_a_body_of_10_megabytes_is_413(url: str):
