@@ -150,7 +150,6 @@ NOT_HTTP = {
     "a length and chunks": (400, POST + b"Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
     "chunks not last": (400, POST + b"Transfer-Encoding: chunked, gzip\r\n\r\n"),
     "an unknown coding": (501, POST + b"Transfer-Encoding: br\r\n\r\n"),
-    "a server's own header": (400, START + b"SCRIPT_NAME: /x\r\n\r\n"),
 }
 
 
@@ -209,6 +208,12 @@ def test_nothing_behind_a_refused_request_is_answered(services: Services):
         answer = exchange(services.ports["storage"], request)
         assert answer.count(b"HTTP/1.1 ") == 1, answer
         assert answer.startswith(b"HTTP/1.1 4")
+
+
+@each_service
+def test_a_header_of_the_server_s_own_is_not_believed(services: Services, name: str):
+    request = b"GET /nope HTTP/1.1\r\nHost: localhost\r\nSCRIPT_NAME: /x\r\nConnection: close\r\n\r\n"
+    assert exchange(services.ports[name], request).startswith(b"HTTP/1.1 404 ")
 
 
 @each_service
