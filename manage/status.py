@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from statuslog import tokens
+from statuslog import shown, tokens
 from statuslog.env import EnvError
 from statuslog.words import counted
 
@@ -217,7 +217,7 @@ def show(found: dict[str, Any], changes: str, *, colour: bool) -> None:
         print("\nlast records")
     for record in found["last"]:
         when = painted(f"{ago(record['timestamp']):<15}", FAINT)
-        print(f"  {record['service'] or '(none)':<10}{when}{record['line']}")
+        print(f"  {shown.service(record['service']):<12}{when}{record['line']}")
 
 
 def size(count: int | None) -> str:

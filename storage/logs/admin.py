@@ -1,5 +1,6 @@
 """The admin: the log for inspection, never for change."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 from django.contrib import admin
@@ -14,7 +15,9 @@ from logs.labels import labels
 from logs.models import LogRecord
 from logs.places import Stretch, moved, ordered, place
 from statuslog import shown
-from statuslog.record import SECONDS_PER_HOUR
+from statuslog.record import MEASURED, SECONDS_PER_HOUR
+
+EXACT = {"seconds": "s", "bytes": "bytes"}  # by the end of a measured value's name, the unit that it is kept in
 
 FILTERS = {"service", "instance", "timestamp__gte", "timestamp__lt", *(f"timestamp__{unit}" for unit in UNITS)}
 
@@ -23,9 +26,10 @@ class LabelFilter(admin.SimpleListFilter):
     """Django's own looks at each record to tell which services there are."""
 
     field: Literal["service", "instance"]
+    nameless: str
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(name, shown.service(name)) for name in labels(self.field)]
+        return [(name, name or self.nameless) for name in labels(self.field)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LogRecord]) -> QuerySet[LogRecord]:
         return queryset if self.value() is None else queryset.filter(**{self.field: self.value()})
@@ -33,10 +37,12 @@ class LabelFilter(admin.SimpleListFilter):
 
 class ServiceFilter(LabelFilter):
     title = parameter_name = field = "service"
+    nameless = shown.NO_SERVICE
 
 
 class InstanceFilter(LabelFilter):
     title = parameter_name = field = "instance"
+    nameless = shown.UNKNOWN
 
 
 class TimeFilter(admin.DateFieldListFilter):
@@ -44,6 +50,31 @@ class TimeFilter(admin.DateFieldListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[LogRecord]) -> QuerySet[LogRecord]:
         return queryset
+
+
+def _measured(name: str) -> Callable[[LogRecord], str]:
+    """How a record's page shows a measured value: readable, and as it is kept."""
+    kind = name.rpartition("_")[2]
+
+    @admin.display(description=name.removesuffix(f"_{kind}").replace("_", " "))
+    def show(row: LogRecord) -> str:
+        value = getattr(row, name)
+        if value is None or kind not in EXACT:
+            return shown.UNKNOWN if value is None else f"{value:,}"
+        readable = shown.duration(value) if kind == "seconds" else shown.size(value)
+        return f"{readable} ({value:,} {EXACT[kind]})"
+
+    return show
+
+
+@admin.display(description="instance")
+def _show_instance(row: LogRecord) -> str:
+    return row.instance or shown.UNKNOWN
+
+
+# The stubs know the names of methods alone here, where Django takes functions, too.
+_instance: Any = _show_instance
+MEASUREMENT: tuple[Any, ...] = tuple(map(_measured, MEASURED))
 
 
 @admin.register(LogRecord)
@@ -55,6 +86,9 @@ class LogRecordAdmin(admin.ModelAdmin):
     date_hierarchy = "timestamp"
     ordering = ("-timestamp", "-row")
     sortable_by = ("moment",)  # there is an index for it
+    empty_value_display = shown.NO_SERVICE  # of all that is shown as it is, only the service can be empty
+    readonly_fields = (_instance, *MEASUREMENT)
+    fields = ("record_id", "service", _instance, "timestamp", *MEASUREMENT, "line", "received_at")
     list_per_page = 50
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count the whole log for each filter
@@ -96,7 +130,7 @@ class LogRecordAdmin(admin.ModelAdmin):
         moment = row.timestamp.strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
         return format_html('{} <span class="ahead">in the future</span>', moment) if row.is_ahead else moment
 
-    @admin.display(description="uptime (h)", empty_value="unknown")
+    @admin.display(description="uptime (h)", empty_value=shown.UNKNOWN)
     def uptime(self, row: LogRecord) -> str | None:
         seconds = row.host_uptime_seconds
         return None if seconds is None else f"{seconds / SECONDS_PER_HOUR:,.3f}"

@@ -27,6 +27,7 @@ class ServiceSummary:
     name: str
     today: str
     latest: LogRecord
+    ago: str
 
     @property
     def shown(self) -> str:
@@ -62,18 +63,20 @@ def summary(now: datetime) -> Summary | None:
     rows = LogRecord.objects.all()
     return Summary(
         today=_counted(rows.filter(timestamp__gte=midnight)),
-        services=list(_services(names[:SHOWN], midnight)),
+        services=list(_services(names[:SHOWN], midnight, now)),
         more_services=len(names) > SHOWN,
         disk=_sparkline(names, now),
     )
 
 
-def _services(names: list[str], midnight: datetime) -> Iterator[ServiceSummary]:
+def _services(names: list[str], midnight: datetime, now: datetime) -> Iterator[ServiceSummary]:
     for name in names:
         rows = LogRecord.objects.filter(service=name)
         latest = ordered(rows, newest_first=True).first()
         if latest:  # else it has just been deleted
-            yield ServiceSummary(name, _counted(rows.filter(timestamp__gte=midnight)), latest)
+            age = (now - latest.timestamp).total_seconds()
+            ago = f"{shown.duration(age)} ago" if age >= 1 else "just now"
+            yield ServiceSummary(name, _counted(rows.filter(timestamp__gte=midnight)), latest, ago)
 
 
 def _counted(rows: QuerySet[LogRecord]) -> str:

@@ -1,14 +1,16 @@
 """The admin's paths: all that ADMIN_PORT serves."""
 
+from django.apps import apps
 from django.contrib import admin
 from django.http import HttpResponse
 from django.urls import path
 from django.views.generic import RedirectView
 
 admin.site.site_header = admin.site.site_title = "statuslog"
+apps.get_app_config("axes").verbose_name = "Log-in attempts"
 admin.site.index_title = "What storage keeps"
 admin.site.enable_nav_sidebar = False  # the lines need its room
-admin.site.site_url = None  # "view site" would lead to a port that may be closed to this browser
+admin.site.site_url = None  # the link to service1's page is in templates/admin/base_site.html
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

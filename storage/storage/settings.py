@@ -24,6 +24,8 @@ SECURE_HSTS_SECONDS = proxy.HSTS_SECONDS if proxy.https() else 0
 # Requests that come in on this port get the admin and never the API; all others the API and never the admin.
 ADMIN_PORT = env.integer("ADMIN_PORT", 8200, minimum=1)
 MAX_BODY_BYTES = env.size("MAX_BODY_BYTES", 2**20, minimum=1)
+# Where service1's page is published on this host: the admin has a link to it.
+PAGE_PORT = env.integer("SERVICE1_PORT", 8199, minimum=1)
 # Kept free, so that reading, deleting and SQLite's own recovery still work when the disk has filled up.
 MIN_FREE_BYTES = env.size_or_share("MIN_FREE_BYTES", 16 * 2**20)
 # What the log is to keep, looked at once a day (logs/keeper.py).

@@ -39,7 +39,7 @@ def test_the_newest_record_is_first(admin: Watched):
     assert admin.column("moment") == sorted(admin.column("moment"), reverse=True)
     assert admin.column("moment")[0] == "2025-09-26 16:45:06.123"
     assert admin.column("uptime")[0] == "138.889"
-    assert admin.column("free_disk")[0] == "36,207.60"
+    assert admin.column("free_disk")[0] == "35.36 GiB"
 
 
 def test_a_line_of_a_record_stands_in_one_line(admin: Watched):
@@ -134,7 +134,7 @@ def test_the_summary(admin: Watched):
 def test_a_record_s_page_is_for_reading_only(admin: Watched):
     admin.open_first()
     text = admin.page.locator("#content").inner_text()
-    for value in (record(0).line, "service1", "host-0", "2025-09-26 16:45:06.123456 UTC", "500000"):
+    for value in (record(0).line, "service1", "host-0", "2025-09-26 16:45:06.123456 UTC", "5 days 18 h (500,000.0 s)"):
         assert value in text
     assert admin.page.locator("#content").locator("input:not([type=hidden]), textarea, select").count() == 0
     for name in ("Save", "Delete", "Add"):

@@ -45,7 +45,7 @@ def ago(seconds: float) -> datetime:
     [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (32065, "8 h 54 min"), (86_400, "1 day 0 h"), (266_400, "3 days 2 h")],
 )
 def test_a_duration(seconds: float, text: str):
-    assert words.duration(seconds) == text
+    assert shown.duration(seconds) == text
 
 
 @pytest.mark.parametrize(

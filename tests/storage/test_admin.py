@@ -1,5 +1,6 @@
 """The admin: the log for inspection, never for change."""
 
+import re
 from datetime import timedelta
 from uuid import UUID
 
@@ -48,8 +49,52 @@ def test_a_record_s_values_are_shown_for_people(admin: Client):
 
 
 def test_what_was_not_measured_is_unknown_not_0(admin: Client):
-    keep()
+    keep(instance="host-a")
     assert admin.get(LIST).text.count(">unknown<") == 2
+
+
+def test_a_record_s_page_has_units(admin: Client):
+    row = keep(host_uptime_seconds=32065.2, disk_free_bytes=37_966_420_213)
+    page = admin.get(f"{LIST}{row.row}/change/").text
+    values = dict(re.findall(r"<label>([^<]*):</label>\s*<div class=\"readonly\">(.*?)</div>", page))
+    assert values["Host uptime"] == "8 h 54 min (32,065.2 s)"
+    assert values["Disk free"] == "35.36 GiB (37,966,420,213 bytes)"
+    assert (values["Container uptime"], values["Disk total"], values["Instance"]) == ("unknown",) * 3
+
+
+def test_an_imported_record_has_no_service(admin: Client):
+    row = keep(service="")
+    assert re.findall(r'class="field-service[^>]*>([^<]*)<', admin.get(LIST).text) == ["no service"]
+    assert re.findall(r'<a href="\?(service|instance)=">(.*?)</a>', admin.get(LIST).text.replace("\n", "")) == [
+        ("service", "no service"),
+        ("instance", "unknown"),
+    ]
+    page = admin.get(f"{LIST}{row.row}/change/").text
+    assert '<div class="readonly">no service</div>' in page
+    assert "In no service:" in page
+    assert '?service=">no service</a>' in admin.get("/admin/").text
+
+
+def test_the_failed_log_ins_have_a_plain_name(admin: Client):
+    page = admin.get("/admin/").text
+    assert "Log-in attempts" in page
+    assert ">Axes<" not in page
+
+
+@pytest.mark.parametrize(
+    ("prefix", "headers", "address"),
+    [
+        (None, {"host": "localhost:8200"}, "http://localhost:9199/"),
+        (None, {"host": "[::1]:8200"}, "http://[::1]:9199/"),
+        ("/statuslog", {"host": "localhost", "x-forwarded-proto": "https"}, "/statuslog/"),
+        (None, {"host": "localhost", "x-forwarded-for": "10.0.0.1"}, "/"),
+    ],
+)
+def test_there_is_a_link_to_the_page(
+    admin: Client, settings: Settings, prefix: str | None, headers: dict[str, str], address: str
+):
+    settings.FORCE_SCRIPT_NAME, settings.PAGE_PORT = prefix, 9199
+    assert f'<a href="{address}">Status page</a>' in admin.get("/admin/", headers=headers).text
 
 
 def test_filter_by_service(admin: Client):

@@ -158,6 +158,14 @@ def test_the_first_page_shows_it(admin: Client):
     assert "/admin/logs/logrecord/?service=%3Cb%3E" in page
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "just now"), (12.5, "12 s ago"), (90, "1 min ago"), (266_400, "3 days 2 h ago")]
+)
+def test_how_long_ago_the_latest_record_came(seconds: float, text: str):
+    keep(NOON - timedelta(seconds=seconds))
+    assert found().services[0].ago == text
+
+
 def test_the_sparkline_can_be_read_aloud(admin: Client):
     keep(datetime.now(UTC), free=5)
     [svg] = re.findall(r'<svg class="sparkline".*?</svg>', admin.get("/admin/").text, re.DOTALL)

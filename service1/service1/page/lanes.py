@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 
 from service1.page import words
 from service1.page.axis import Axis
+from statuslog import shown
+from statuslog.words import counted
 
 SAME_START = 10  # seconds by which a start may be measured differently, as the clock is corrected
 
@@ -43,11 +45,11 @@ def lane(axis: Axis, name: str, number: int, seen: Iterable[tuple[datetime, floa
     bars = []
     for run in runs:
         x, end = axis.x(run.start), axis.x(run.seen)
-        up = words.duration((run.seen - run.start).total_seconds())
+        up = shown.duration((run.seen - run.start).total_seconds())
         text = f"{name}: up since {words.moment(run.start)} UTC\nseen until {words.moment(run.seen)} UTC, after {up}"
         bars.append(Bar(x, round(max(end - x, 2.0), 1), text, x if run.start > axis.begin else None))
     starts = sum(bar.mark is not None for bar in bars)
-    said = words.counted(starts, "start") if starts else "no restart" if bars else ""
+    said = counted(starts, "start") if starts else "no restart" if bars else ""
     return Lane(name, number, bars, now, said)
 
 

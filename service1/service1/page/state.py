@@ -7,6 +7,7 @@ from service1.page import words
 from service1.page.look import Look, Report
 from statuslog import shown
 from statuslog.record import Measurement, Record, show_timestamp
+from statuslog.words import counted
 
 OLD = timedelta(hours=1)  # the last record, from when on the page calls it so
 SAME = 5  # seconds after the host's start in which its first process starts: then there is no container
@@ -74,12 +75,10 @@ def _service(seen: Look, disk: str, name: str, report: Report | None, failure: s
     state = DOWN if report is None else DEGRADED if report.reasons or report.refused else OK
     reasons = [words.reason(name) for name in said.reasons]
     if said.refused:
-        reasons.append(
-            f"storage has refused {words.counted(said.refused, 'record')} for good: the service's log says why."
-        )
+        reasons.append(f"storage has refused {counted(said.refused)} for good: the service's log says why.")
     if report is None:
         reasons.append(f"It does not answer: {failure}.")
-    outbox = f"{words.counted(said.waiting, 'record')} waiting" if said.waiting else "empty"
+    outbox = f"{counted(said.waiting)} waiting" if said.waiting else "empty"
     return Service(
         name,
         PARTS[name],
@@ -100,7 +99,7 @@ def _log_is_known(seen: Look) -> bool:
 
 
 def _uptime(seconds: float | None) -> str:
-    return "unknown" if seconds is None else words.duration(seconds)
+    return "unknown" if seconds is None else shown.duration(seconds)
 
 
 def _container(measured: Measurement) -> str:
@@ -124,11 +123,11 @@ def _last(record: Record | None, now: datetime) -> Last | None:
     age = (now - record.timestamp).total_seconds()
     iso, time = show_timestamp(record.timestamp), words.moment(record.timestamp)
     if record.timestamp > now + EARLY:
-        return Last(iso, time, f"in {words.duration(-age)}", "future")
+        return Last(iso, time, f"in {shown.duration(-age)}", "future")
     return Last(
         iso,
         time,
-        f"{words.duration(age)} ago" if age >= 1 else "just now",
+        f"{shown.duration(age)} ago" if age >= 1 else "just now",
         "stale" if now - record.timestamp > OLD else "",
     )
 
@@ -142,8 +141,7 @@ def overall(seen: Look, cards: list[Service]) -> Overall:
     details = []
     if waiting:
         wait, them = ("waits", "it") if waiting == 1 else ("wait", "them")
-        counted = words.counted(waiting, "record")
-        details.append(f"{counted} {wait} in an outbox, on the disk, until storage takes {them}.")
+        details.append(f"{counted(waiting)} {wait} in an outbox, on the disk, until storage takes {them}.")
     if not _log_is_known(seen):
         details.append("What the log holds cannot be shown now. New records are kept: they wait in an outbox.")
     elif last is None:

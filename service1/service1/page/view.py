@@ -157,7 +157,7 @@ def _lane(
     axis: Axis, name: str, number: int, seen: list[tuple[datetime, float | None]], up: float | None
 ) -> lanes.Lane:
     known = [(time, uptime) for time, uptime in seen if uptime is not None and time <= axis.end]
-    return lanes.lane(axis, name, number, known, f"up {words.duration(up)}" if up is not None else "no answer")
+    return lanes.lane(axis, name, number, known, f"up {shown.duration(up)}" if up is not None else "no answer")
 
 
 def urls() -> list[URLPattern]:

@@ -1,4 +1,4 @@
-"""How the page says things to people: durations, times, and the reasons of /readyz as sentences."""
+"""How the page says things to people: times, and the reasons of /readyz as sentences."""
 
 from datetime import UTC, datetime
 
@@ -22,21 +22,6 @@ REASONS = {
 
 def reason(name: str) -> str:
     return REASONS.get(name, f"{name.replace('_', ' ').capitalize()}.")
-
-
-def duration(seconds: float) -> str:
-    """Such as "12 s", "54 min", "8 h 54 min" or "3 days 2 h"."""
-    whole = max(0, int(seconds))
-    minutes, hours, days = whole // 60, whole // 3600, whole // 86_400
-    if days:
-        return f"{counted(days, 'day')} {hours % 24} h"
-    if hours:
-        return f"{hours} h {minutes % 60} min"
-    return f"{minutes} min" if minutes else f"{whole} s"
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def joined(names: list[str]) -> str:
