@@ -397,6 +397,10 @@ cmd_import() {
     [[ ! -t 2 ]] || options+=(--progress)
     need_log
     manage storage import_log "${options[@]}" || code=$?
+    if ((code >= 128)); then # stopped by a signal: the services see to the rest
+        echo "vstorage follows by itself while the services run" >&2
+        return "$code"
+    fi
     [[ -n $dry ]] || follow_log </dev/null
     return "$code"
 }
@@ -414,7 +418,14 @@ cmd_backup() {
     PART=$(mktemp -- "$FILE.XXXXXX" 2>&1) ||
         die "cannot write to the folder of $FILE (${PART##*: }); make the folder, or name another FILE"
     trap 'rm -f -- "$PART"' EXIT
-    summary=$(manage storage backup 2>&1 >"$PART") || die "$summary"
+    local code=0 stopped=''
+    # A signal comes to storage's command as well, which says how things are; this one says it to the caller.
+    trap 'stopped=129' HUP
+    trap 'stopped=130' INT
+    trap 'stopped=143' TERM
+    summary=$(manage storage backup 2>&1 >"$PART") || code=$?
+    trap - HUP INT TERM
+    [[ $code == 0 && -z $stopped ]] || { echo "manage_all.sh: ${summary:-no backup was made}" >&2 && exit "${stopped:-$code}"; }
     [[ $summary == *"sha256 $(sha256sum <"$PART" | cut -c 1-64)" ]] || die "the copy did not arrive whole: $summary"
     sync -- "$PART"
     if [[ -n $GIVEN ]]; then
@@ -436,13 +447,40 @@ cmd_restore() {
     [[ -n $GIVEN || -t 0 ]] || usage_error "restore asks first, and there is no terminal to ask on: say restore --yes"
     [[ -f $FILE && -r $FILE ]] || die "cannot read $FILE; nothing was restored"
     need_log
-    manage storage restore check <"$FILE"
-    if [[ -z $GIVEN ]] && ! says_yes "Replace the log, in $LOG_PLACE, by $FILE?"; then
-        manage storage restore drop
-        die "nothing was restored"
+    local size restore first from to answer=yes restored=''
+    size=$(stat --dereference --format %s -- "$FILE")
+    # One process for all steps: no other command comes in between, and it removes its copy whatever becomes of this one.
+    coproc RESTORE { manage storage restore --size "$size"; }
+    restore=$RESTORE_PID first=${RESTORE[1]}
+    exec {from}<&"${RESTORE[0]}" {to}>&"$first" {first}>&-
+    trap 'leave_restore 129 "$restore" "$from" "$to"' HUP
+    trap 'leave_restore 130 "$restore" "$from" "$to"' INT
+    trap 'leave_restore 143 "$restore" "$from" "$to"' TERM
+    head -c "$size" -- "$FILE" 1>&"$to" 2>/dev/null || true # if it has ended it says why
+    if read -r REPLY <&"$from"; then
+        echo "$REPLY"
+        [[ -n $GIVEN ]] || says_yes "Replace the log, in $LOG_PLACE, by $FILE?" || answer=no
+        echo "$answer" >&"$to" || true
     fi
-    manage storage restore put
-    follow_log
+    while read -r REPLY <&"$from" && [[ -n $REPLY ]]; do
+        echo "$REPLY"
+        restored=yes
+    done
+    [[ -z $restored ]] || follow_log # no other restore begins before this one's log is in both stores
+    exec {to}>&-
+    wait "$restore"
+}
+
+# leave_restore CODE PID FROM TO: a signal has come. Without an answer nothing is restored; else the restore is done as a
+# whole.
+leave_restore() {
+    local from=$3 to=$4 code=0
+    trap '' HUP INT TERM
+    exec {to}>&-
+    cat <&"$from"
+    wait "$2" || code=$?
+    ((code)) || echo "vstorage follows by itself while the services run" >&2
+    exit "$1"
 }
 
 # says_yes QUESTION: the answer is yes; another one is named

@@ -195,7 +195,8 @@ extend_schema_view(
     get=extend_schema(
         operation_id="edition",
         summary="How many times the past of the log was changed",
-        description="Asked by the services, which write vstorage anew when it is another one.",
+        description="Asked by the services, which write vstorage again when it is a later one. `changing` names the "
+        "command that changes the log now, if there is one.",
         tags=["log"],
         responses={
             **answer(200, "The log's edition.", json=ref("Edition")),

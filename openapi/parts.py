@@ -112,7 +112,7 @@ SCHEMAS: dict[str, Schema] = {
         }
     ),
     "Stored": _object({"stored": _COUNT, "known": _COUNT}),
-    "Edition": _object({"edition": _COUNT}),
+    "Edition": _object({"edition": _COUNT, "changing": _SENTENCE}, required=("edition",)),
     "Alive": _object({"alive": {"const": True}}),
     "Readiness": {
         "type": "object",

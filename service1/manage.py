@@ -20,6 +20,9 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except EnvError as error:
         sys.exit(f"service1: {error}")
+    except KeyboardInterrupt:  # before a command of ours listens to signals itself
+        sys.stderr.write("service1: stopped\n")
+        sys.exit(130)
 
 
 if __name__ == "__main__":

@@ -76,10 +76,15 @@ class StorageClient:
 
     def edition(self, timeout: float) -> int:
         """The log's edition: how many times its past was changed. Raises StorageError."""
+        return self.edition_and_change(timeout)[0]
+
+    def edition_and_change(self, timeout: float) -> tuple[int, str]:
+        """The log's edition, and the name of the command that changes the log now, or nothing. Raises StorageError."""
         answer = self._get("/edition", timeout, LONGEST_ANSWER)
         try:
-            return int(json.loads(answer)["edition"])
-        except (ValueError, LookupError, TypeError) as error:
+            found = json.loads(answer)
+            return int(found["edition"]), str(found.get("changing", ""))
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             raise StorageError(f"it does not say of which edition its log is: {_detail(answer)}") from error
 
     def overview(self, step: int, points: int, timeout: float) -> Any:

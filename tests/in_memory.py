@@ -24,6 +24,7 @@ class StorageInMemory(StorageClient):
         self.before: Callable[[], None] = lambda: None
         self.fence: datetime | None = None
         self.log_edition = 0
+        self.changing: list[str] = []  # by which command, for as many questions
         self.pruned: list[Record] = []
 
     @property
@@ -48,8 +49,8 @@ class StorageInMemory(StorageClient):
     def records(self, since: datetime, limit: int, timeout: float) -> list[Record]:
         return [record for record in self.stored if record.timestamp >= since][:limit]
 
-    def edition(self, timeout: float) -> int:
-        return self.log_edition
+    def edition_and_change(self, timeout: float) -> tuple[int, str]:
+        return self.log_edition, self.changing.pop(0) if self.changing else ""
 
     def text(self, until: datetime, timeout: float) -> Iterator[bytes]:
         for record in self.stored:

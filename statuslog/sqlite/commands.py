@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management import CommandError, CommandParser, call_command
 from django.db.models import Model
 
+from statuslog import stopping
 from statuslog.command import Command
 from statuslog.database import DatabaseRefused, engine
 from statuslog.words import counted
@@ -30,15 +31,26 @@ class ResetCommand(Command):
 
     model: type[Model]
     place: str
+    state = "nothing was deleted"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--yes", action="store_true", help="do not ask")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.reset(options)
+
+    def reset(self, options: dict[str, Any]) -> None:
         call_command("migrate", verbosity=0, interactive=False)  # before the first start there is nothing
         rows = self.model._default_manager.all()
         question = f"Delete {counted(rows.count())} of {self.place}? [y/N] "
         if not options["yes"] and input(question).lower() != "y":
             raise CommandError("nothing was deleted")
-        deleted, _ = rows.delete()
-        self.stdout.write(f"deleted {counted(deleted)} of {self.place}")
+        with stopping.shielded():
+            deleted = self.delete()
+            self.state = f"deleted {counted(deleted)} of {self.place}"
+            self.stdout.write(self.state)
+
+    def delete(self) -> int:
+        """Delete all rows; returns how many."""
+        deleted, _ = self.model._default_manager.all().delete()
+        return deleted

@@ -33,12 +33,25 @@ def live_file() -> Path:
     return file
 
 
+def new_file(path: Path) -> Path:
+    """An empty file, which only its owner may read: a database has hashes of passwords."""
+    path.unlink(missing_ok=True)
+    path.touch(mode=0o600, exist_ok=False)
+    return path
+
+
+def remove(file: Path) -> None:
+    """Remove a copy, and what SQLite may have left beside it."""
+    for end in ("", "-wal", "-shm", "-journal", ".lock"):
+        file.with_name(f"{file.name}{end}").unlink(missing_ok=True)
+
+
 def copy(file: Path, to: Path) -> int:
     """Copy a database as it is at this moment, whoever writes to it; returns the number of records.
 
     In one step and so in one read transaction: a copy in steps begins anew with each write of another process.
     """
-    to.unlink(missing_ok=True)
+    new_file(to)
     with closing(_open(file)) as source, closing(_open(to)) as target:
         source.execute("BEGIN")
         count = _count(source)

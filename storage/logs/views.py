@@ -18,6 +18,7 @@ from rest_framework.response import Response
 
 from logs import following, overview, pages, readiness, writer
 from logs.ahead import Early, check_times
+from logs.changing import under_way
 from logs.following import Following
 from logs.forms import CSV_FORM, FORMS, JSON_FORM, Form, as_page
 from logs.models import Edition
@@ -156,7 +157,8 @@ class EditionView(JSONView):
     """Asked by the services, which write vstorage anew when it is another one."""
 
     def get(self, request: Request) -> Response:
-        return Response({"edition": Edition.current()})
+        changing = under_way()  # before the edition, which the command may begin as its last act
+        return Response({"edition": Edition.current(), **({"changing": changing} if changing else {})})
 
 
 class OverviewView(JSONView):

@@ -11,7 +11,7 @@ django.setup(set_prefix=False)
 
 from django.conf import settings  # noqa: E402
 
-from logs import keeper  # noqa: E402
+from logs import in_use, keeper  # noqa: E402
 from statuslog import proxy, sqlite  # noqa: E402
 from statuslog.handler import Handler  # noqa: E402
 from storage import postgres  # noqa: E402
@@ -19,6 +19,7 @@ from storage.ports import is_admins  # noqa: E402
 
 postgres.serve(settings.DATABASES["default"])
 sqlite.serve(settings.DATABASES["default"])
+in_use.tell(settings.DATA_DIR, settings.DATABASES["default"])
 keeper.start()
 
 

@@ -1,5 +1,6 @@
 """When the file of storage's database is removed or replaced under it, no acknowledged record is lost."""
 
+import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -8,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from statuslog.vstorage import STATE
 from tests.contract.agreement import stores_agree, until
 from tests.contract.client import get, get_json, post, within
-from tests.processes import Services
+from tests.processes import NAMES, Services
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 
@@ -105,6 +107,21 @@ def test_a_backup_that_is_put_over_the_file_is_used_at_once(services: Services, 
     until(lambda: stores_agree(services))
     assert get(f"{services.storage}/log").text.count("\n") == 12
     assert services.integrity() == "ok"
+
+
+def test_after_the_loss_of_the_database_what_only_vstorage_has_is_kept_aside(services: Services, kept: Path):
+    lost = services.vstorage.read_text()
+    with closing(sqlite3.connect(database(services))) as log, log:  # as after an import
+        log.execute("INSERT INTO logs_edition (id, number) VALUES (1, 7) ON CONFLICT (id) DO UPDATE SET number = 7")
+    until(lambda: os.getxattr(services.vstorage, STATE).endswith(b", 7]"))
+    until(lambda: stores_agree(services))
+    all_removed(database(services))
+    services.kill("storage")
+    services.start("storage")  # with an empty log, of edition 0
+    until(lambda: stores_agree(services))
+    copies = [copy for name in NAMES for copy in (services.data_dir / name).glob("vstorage-kept-*")]
+    assert any(lost in copy.read_text() for copy in copies)
+    kept.unlink()
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm"])

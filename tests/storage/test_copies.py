@@ -1,11 +1,14 @@
 """Copies of the database, and one put in its place: on real files, with a connection that stays open."""
 
 import fcntl
+import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -13,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from logs import copies
+from logs import changing, copies, in_use
 from logs.models import Edition, Fence, LogRecord
 from statuslog.sqlite.base import DatabaseWrapper
 from tests.storage.conftest import MOMENT
@@ -153,32 +156,109 @@ def test_half_a_file(copy: Path):
         copies.make_ready(copy)
 
 
-def test_a_restore_that_fails_changes_nothing(
-    copy: Path, tmp_path: Path, lines: Callable[[], list[str]], settings: Settings
+@pytest.fixture
+def restore(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Settings) -> Callable[..., str]:
+    """Hand the command a backup and an answer; returns what it prints. It works in a folder of its own."""
+    settings.DATA_DIR = tmp_path / "storage"
+    settings.DATA_DIR.mkdir()
+
+    def restore(backup: Path, answer: str = "yes\n", size: int | None = None) -> str:
+        content = backup.read_bytes()
+        monkeypatch.setattr("sys.stdin", TextIOWrapper(BytesIO(content + answer.encode())))
+        out = StringIO()
+        call_command("restore", size=len(content) if size is None else size, stdout=out)
+        return out.getvalue()
+
+    return restore
+
+
+def left(folder: Path) -> list[str]:
+    """The files that are no locks."""
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock" and path.name != "in-use")
+
+
+def test_a_restore_keeps_the_old_database_for_its_owner_only(
+    copy: Path, restore: Callable[..., str], settings: Settings, post, lines: Callable[[], list[str]]
 ):
-    settings.DATA_DIR = tmp_path
-    copy.rename(tmp_path / "restore.part")
-    change(tmp_path / "restore.part", "DROP TABLE logs_edition")
+    post("c")
+    printed = restore(copy).splitlines()
+    assert printed[0] == "the backup has 2 records, the log has 3"
+    assert printed[1].startswith("restored; the old database, 3 records, is kept in ")
+    (old,) = left(settings.DATA_DIR)
+    assert (settings.DATA_DIR / old).stat().st_mode & 0o777 == 0o600
+    assert lines() == ["a", "b"]
+    assert re.match(r"1 older one beside it, [\d.]+ MiB with it: remove this one", restore(copy).splitlines()[2])
+
+
+@pytest.mark.parametrize("answer", ["no\n", "", "yes please\n"])
+def test_without_a_yes_nothing_is_restored(copy: Path, restore: Callable[..., str], settings: Settings, post, answer):
+    post("c")
+    with pytest.raises(CommandError, match=r"^nothing was restored$"):
+        restore(copy, answer)
+    assert LogRecord.objects.count() == 3
+    assert left(settings.DATA_DIR) == []
+
+
+def test_a_backup_that_does_not_arrive_whole(copy: Path, restore: Callable[..., str], settings: Settings):
+    with pytest.raises(CommandError, match=r"did not arrive whole; nothing was restored"):
+        restore(copy, "", size=copy.stat().st_size + 1)
+    assert left(settings.DATA_DIR) == []
+
+
+def test_a_restore_that_fails_changes_nothing(
+    copy: Path, restore: Callable[..., str], settings: Settings, lines: Callable[[], list[str]]
+):
+    change(copy, "DROP TABLE logs_edition")
     with pytest.raises(CommandError, match="nothing was restored"):
-        call_command("restore", "put")
+        restore(copy)
     assert lines() == ["a", "b"]
     assert LogRecord.objects.count() == 2
-    assert list(tmp_path.iterdir()) == []
+    assert left(settings.DATA_DIR) == []
 
 
-def test_a_restore_waits_for_its_turn(copy: Path, tmp_path: Path, settings: Settings):
-    settings.DATA_DIR = tmp_path
-    copy.rename(tmp_path / "restore.part")
+def test_a_restore_waits_for_its_turn(copy: Path, restore: Callable[..., str]):
     with Path(f"{copies.live_file()}.lock").open("a") as gate:
         fcntl.flock(gate, fcntl.LOCK_EX)  # somebody writes
         with (
             cast(DatabaseWrapper, connection).transaction_timeout(0.1),
             pytest.raises(CommandError, match=r"its turn did not come .* nothing was restored"),
         ):
-            call_command("restore", "put")
+            restore(copy)
 
 
-def test_nothing_is_put_that_was_not_checked(tmp_path: Path, settings: Settings):
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [("restore", {"size": 1}), ("prune", {"keep_last": 1, "yes": True}), ("reset", {"yes": True}), ("import_log", {})],
+)
+def test_one_command_at_a_time_changes_the_log(
+    copy: Path, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, arguments: Any
+):
     settings.DATA_DIR = tmp_path
-    with pytest.raises(CommandError, match="no backup was checked"):
-        call_command("restore", "put")
+    monkeypatch.setattr(changing, "PATIENCE", 0.2)
+    with changing.alone("restore"):
+        assert changing.under_way() == "restore"
+        with pytest.raises(CommandError, match=r"^another command is under way \(restore\); .* nothing was changed$"):
+            call_command(command, **arguments)
+    assert changing.under_way() == ""
+    assert LogRecord.objects.count() == 2
+
+
+def test_the_name_of_a_command_that_was_killed_holds_up_nobody(settings: Settings, tmp_path: Path):
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "change.lock").write_text("prune")
+    assert changing.under_way() == ""
+    with changing.alone("import", shared=True, patience=0), changing.alone("import", shared=True, patience=0):
+        assert changing.under_way() == "import"
+
+
+def test_a_command_that_would_work_on_another_database_refuses(settings: Settings, tmp_path: Path, capsys: Any):
+    settings.DATA_DIR = tmp_path
+    used = {"ENGINE": "storage.postgres", "NAME": "log", "HOST": "db", "PORT": "", "PASSWORD": "secret"}
+    in_use.tell(tmp_path, used)  # as a storage that runs does
+    with pytest.raises(
+        CommandError, match=r"the running storage uses PostgreSQL, log at db, and .* DATABASE_URL"
+    ) as error:
+        call_command("backup")
+    assert "secret" not in str(error.value)
+    os.close(in_use._held.pop())
+    call_command("prune", keep_last=9, yes=True, stdout=StringIO())

@@ -1,5 +1,6 @@
 """`manage.py verify`: are the two stores equal, and `--repair`."""
 
+import time
 from typing import Any
 
 from django.conf import settings
@@ -15,11 +16,14 @@ from statuslog.vstorage import VstorageError
 from statuslog.words import counted
 
 REWRITE_PATIENCE = 600.0
+CHANGE_PATIENCE = 600.0  # for a command that changes the log, such as a long import
+PAUSE = 0.5
 STORAGE_TIMEOUT = 5.0
 
 
 class Command(command.Command):
     help = "Compare the log with vstorage. Exit code 0: equal; 1: not, or not to be found out."
+    state = "both stores are as they were"
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--repair", action="store_true", help="make vstorage the copy of the log again")
@@ -32,7 +36,8 @@ class Command(command.Command):
             found = self._compare(recorder, progress)
             if isinstance(found, verify.Difference) and options["repair"]:
                 progress.end()
-                self.stdout.write(f"{found}\nwriting vstorage anew")
+                self.stdout.write(f"{found}\nwriting vstorage again")
+                self.state = "vstorage was about to be written again; the services go on with what has begun"
                 known = rewrite.follow(
                     recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE, always=True
                 )
@@ -49,19 +54,24 @@ class Command(command.Command):
     def _compare(
         self, recorder: Recorder, progress: Progress, known: rewrite.Copied | None = None
     ) -> int | verify.Difference:
-        """What is found in one edition of the log: one that begins meanwhile looks like a difference."""
+        """What is found in one edition of the log, and while no command changes it: that looks like a difference."""
+        deadline = time.monotonic() + CHANGE_PATIENCE
         while True:
             with recorder.vstorage.locked(verify.LOCK_TIMEOUT) as file:
                 file.need_empty_outboxes()
             if copied := rewrite.follow(recorder, settings.DATA_DIR, progress.of_bytes, patience=REWRITE_PATIENCE):
                 progress.end()
-                self.stdout.write("vstorage was written anew")
+                self.stdout.write("vstorage was written again")
                 self._tell(copied)
                 known = copied
             edition = recorder.vstorage.edition()
             found = verify.compare(recorder, progress.of_bytes, known)
-            if isinstance(found, int) or recorder.storage.edition(STORAGE_TIMEOUT) == edition:
+            now, changing = recorder.storage.edition_and_change(STORAGE_TIMEOUT)
+            if isinstance(found, int) or (now == edition and not changing):
                 return found
+            if changing and time.monotonic() >= deadline:
+                raise verify.VerifyError(f"a command still changes the log ({changing}); compare again after it")
+            time.sleep(PAUSE if changing else 0)
 
     def _tell(self, copied: rewrite.Copied | None) -> None:
         if copied and copied.aside:

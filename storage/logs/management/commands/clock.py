@@ -10,26 +10,27 @@ from django.core.management import CommandError, CommandParser
 from django.db import Error, transaction
 from django.db.models import QuerySet
 
-from logs import forms
+from logs import changing, forms
+from logs.log_command import LogCommand
 from logs.models import Edition, Fence, LogRecord
 from logs.serializers import record_of
-from statuslog import command
 from statuslog.record import AHEAD
 from statuslog.words import counted
 
 
-class Command(command.Command):
+class Command(LogCommand):
     help = "Count the records whose time has not come yet; --repair takes them out of the log, into a file."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--repair", action="store_true", help="take them out of the log, into a file")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def work(self, options: dict[str, Any]) -> None:
         now = datetime.now(UTC)
         early = LogRecord.objects.filter(timestamp__gt=now + AHEAD)
         if options["repair"]:
             try:
-                self._repair(early, now)
+                with changing.alone("clock"):
+                    self._repair(early, now)
             except (Error, OSError) as error:
                 raise CommandError(f"{error}; nothing was changed") from error
         else:

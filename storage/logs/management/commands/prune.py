@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management import CommandError, CommandParser
 from django.db import Error
 
-from logs import limits, pruning
+from logs import changing, limits, pruning
 from logs.limits import Limits
-from statuslog import command, quantities
+from logs.log_command import LogCommand
+from statuslog import quantities, stopping
 from statuslog.command import need_yes
 from statuslog.progress import Progress
 from statuslog.record import show_timestamp
@@ -26,8 +27,9 @@ def _argument(read: Callable[[str], Any]) -> Callable[[str], Any]:
     return reader
 
 
-class Command(command.Command):
+class Command(LogCommand):
     help = "Remove the oldest records of the log, while the system runs."
+    state = "nothing was removed"
 
     def add_arguments(self, parser: CommandParser) -> None:
         what = parser.add_mutually_exclusive_group(required=True)
@@ -40,32 +42,37 @@ class Command(command.Command):
         parser.add_argument("--yes", action="store_true", help="do not ask")
         parser.add_argument("--progress", action="store_true", help="draw the bar although stderr is no terminal")
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def work(self, options: dict[str, Any]) -> None:
         try:
-            self._prune(options)
+            with changing.alone("prune"):
+                self._begin(options)
+            if not options["dry_run"]:
+                self._finish(Progress(options["progress"]))
         except (Error, OSError) as error:
             raise CommandError(f"{error}; what was removed stays so, and the same again goes on") from error
 
-    def _prune(self, options: dict[str, Any]) -> None:
+    def _begin(self, options: dict[str, Any]) -> None:
         found = pruning.plan(Limits(options["older_than"], options["keep_last"], options["max_bytes"]))
         if found is None:
             self.stdout.write("nothing to remove")
-        else:
-            what = f"{found.count:,} of {counted(found.total)}, all before {show_timestamp(found.before)}"
-            if options["dry_run"]:
-                self.stdout.write(f"would remove {what}")
-                return
-            if not options["yes"]:
-                need_yes(f"Remove {what}, for good?", "nothing was removed")
-            pruning.begin(found)
-            self.stdout.write(f"removed {what}")
-        if options["dry_run"]:
             return
+        what = f"{found.count:,} of {counted(found.total)}, all before {show_timestamp(found.before)}"
+        if options["dry_run"]:
+            self.stdout.write(f"would remove {what}")
+            return
+        if not options["yes"]:
+            need_yes(f"Remove {what}, for good?", "nothing was removed")
+        with stopping.shielded():
+            pruning.begin(found)
+            self.state = "the records are out of the log, vstorage follows, and storage deletes what is left of them"
+            self.stdout.write(f"removed {what}")
+        stopping.pending()
+
+    def _finish(self, progress: Progress) -> None:
         with pruning.alone() as alone:
             if not alone:
                 self.stdout.write("storage is deleting already, and deletes these too")
                 return
-            progress = Progress(options["progress"])
             try:
                 pruning.finish(lambda done, total: progress(done / max(total, 1), f"of {counted(total)}"))
             finally:
