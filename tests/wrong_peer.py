@@ -9,6 +9,7 @@ import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -26,7 +27,7 @@ class WrongPeer:
         self.requests: list[bytes] = []
         self.connections = 0
         self._over = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", port))
+        self._listener = _listener(port)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._serve, daemon=True).start()
 
@@ -57,6 +58,18 @@ class WrongPeer:
                     behaviour(connection, self._over)
                 if not isinstance(behaviour, _Answer):
                     return
+
+
+def _listener(port: int) -> socket.socket:
+    """A listener on the port, as soon as a killed process that had it is gone."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            if not port or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
 
 
 def _request(connection: socket.socket) -> bytes:
