@@ -12,6 +12,8 @@ from statuslog.outbox.models import OutboxRecord
 from statuslog.record import EPOCH, Record
 from statuslog.recorder import OutboxError
 
+SOME = 20
+
 
 class Outbox:
     """The outbox of this service. At most `most` records are kept in it."""
@@ -50,11 +52,11 @@ class Outbox:
 
     def oldest(self, count: int) -> dict[int, Record]:
         """Up to `count` records that wait and were never sent, oldest first, by their rows."""
-        return _records(_waiting().filter(due=EPOCH), count)
+        return _records(_waiting().filter(due=EPOCH).order_by("due", "row"), count)
 
     def late(self, count: int) -> dict[int, Record]:
         """Up to `count` records that are to be sent again now, by their rows; vstorage may lack their lines."""
-        return _records(_waiting().filter(due__gt=EPOCH), count)
+        return _records(_waiting().filter(due__gt=EPOCH).order_by("due", "row"), count)
 
     def remove(self, rows: Sequence[int]) -> None:
         """Forget records that storage has."""
@@ -85,7 +87,10 @@ class Outbox:
 
     def has_early(self) -> bool:
         """A record waits in it whose time has not come yet."""
-        return OutboxRecord.objects.filter(refused="", due__gt=datetime.now(UTC)).exists()
+        now = datetime.now(UTC)
+        # Not due are also those that are too long for storage, which are not early.
+        some = _records(OutboxRecord.objects.filter(refused="", due__gt=now).order_by("-due"), SOME)
+        return any(made.timestamp > now for made in some.values())
 
 
 def _waiting() -> QuerySet[OutboxRecord]:
@@ -93,4 +98,4 @@ def _waiting() -> QuerySet[OutboxRecord]:
 
 
 def _records(rows: QuerySet[OutboxRecord], count: int) -> dict[int, Record]:
-    return {row.row: Record.from_json(row.record) for row in rows.order_by("due", "row")[:count]}
+    return {row.row: Record.from_json(row.record) for row in rows[:count]}

@@ -46,16 +46,23 @@ def held() -> "list[DatabaseWrapper]":
     return list(_placed)
 
 
+def displaced(file: Path) -> "list[DatabaseWrapper]":
+    """Those that have a file open which was at this path, and is not there any more; once copied they do not count."""
+    path = str(file.absolute())
+    now = identity(path)
+    return [one for one in held() if one._paths[:1] == (path,) and one._opened[:1] != (now,) and not one._is_copied]
+
+
 def copy_displaced(file: Path, target: sqlite3.Connection) -> None:
-    """Copy to `target` what a connection of this process has open that was at this path, and remove what is left of it
-    beside the path; raises OSError if there is none."""
+    """Copy to `target` what one of them has open, and remove what is left of it beside the path; raises OSError."""
     with _opening:
-        for lost in held():
-            if lost.is_displaced(file):
-                lost.connection.backup(target)
-                lost._remove_sides()
-                return
-    raise FileNotFoundError(f"{file}: no connection has it open")
+        lost = displaced(file)
+        if not lost:
+            raise FileNotFoundError(f"{file}: no connection has it open")
+        lost[0].connection.backup(target)
+        lost[0]._remove_sides()
+        for other in lost:
+            other._is_copied = other._opened[0] == lost[0]._opened[0]
 
 
 def make_private(file: Path) -> None:
@@ -82,6 +89,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     # The paths of the database and its SIDES, and what was there when they were opened; empty if nothing is to be held.
     _paths: tuple[str, ...] = ()
     _opened: tuple[Identity | None, ...] = ()
+    _is_copied = False  # all that is in what is open was written again, to the path: rescue.py
 
     def get_connection_params(self) -> dict[str, Any]:
         """A process that serves opens a file that is there, and never makes an empty one in place of a lost one."""
@@ -126,6 +134,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         with _patience(connection, 0), suppress(sqlite3.OperationalError):
             connection.execute("PRAGMA schema_version").fetchone()
         self._opened = (database, *map(identity, self._paths[1:]))
+        self._is_copied = False
         _placed.add(self)
 
     def _is_beside(self, sides: tuple[Identity | None, ...]) -> bool:
@@ -169,11 +178,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             if own is not None and identity(path) == own:
                 with suppress(OSError):
                     Path(path).unlink()
-
-    def is_displaced(self, file: Path) -> bool:
-        """What is open was at this path, and is not there any more."""
-        path = str(file.absolute())
-        return bool(self._opened) and self._paths[0] == path and identity(path) != self._opened[0]
 
     def _checkpoint(self) -> bool:
         """Bring all that is committed from the write-ahead log to the file itself; whether that was possible."""

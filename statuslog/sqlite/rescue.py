@@ -15,7 +15,7 @@ from statuslog.sqlite import placed
 
 def is_displaced(file: Path) -> bool:
     """A connection of this process has a file open that was at this path and is not there any more."""
-    return any(held.is_displaced(file) for held in placed.held())
+    return bool(placed.displaced(file))
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The outbox on a real SQLite file."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from statuslog.recorder import OutboxError
 
 pytestmark = pytest.mark.django_db
 
+LATER = datetime(2099, 1, 1, tzinfo=UTC)
 MOMENT = datetime(2025, 9, 26, 16, 45, 6, 123456, tzinfo=UTC)
 
 
@@ -85,12 +87,17 @@ def test_what_is_deferred_waits_for_its_time():
     outbox, given = Outbox(most=10), records(3)
     outbox.put(given)
     first, second, third = outbox.oldest(3)
+    OutboxRecord.objects.filter(row=first).update(record=replace(given[0], timestamp=LATER).to_json())
     outbox.defer(first, datetime.now(UTC) + timedelta(hours=1))
     outbox.defer(second, datetime.now(UTC))
     assert list(outbox.oldest(9)) == [third]
     assert list(outbox.late(9)) == [second]
     assert outbox.has_early()
     assert not outbox.is_empty()
+    outbox.defer(first, datetime.now(UTC))
+    outbox.defer(second, datetime.now(UTC) + timedelta(minutes=1))  # one that is too long for storage
+    assert not outbox.has_early()
+    outbox.defer(first, datetime.now(UTC) + timedelta(hours=1))
     outbox.remove([second, third])
     assert outbox.is_empty()
     assert outbox.counts() == {"waiting": 1, "refused": 0}

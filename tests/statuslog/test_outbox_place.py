@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,20 @@ def test_what_waited_is_written_again(file: Path, fault: Callable[[Path], None],
     if fault is not older:
         assert file.stat().st_mode & 0o777 == 0o600
     assert not list(file.parent.glob("*.rescued-*"))
+
+
+def test_it_is_written_again_once_though_other_threads_have_it_open(file: Path):
+    outbox = Outbox(most=10)
+    outbox.put(records(3))
+    with ThreadPoolExecutor(1) as other:
+        other.submit(outbox.counts).result()
+        file.unlink()
+        outbox.hold()
+        outbox.remove(list(outbox.oldest(10)))
+        outbox.hold()
+        assert outbox.counts() == {"waiting": 0, "refused": 0}
+        assert other.submit(outbox.counts).result() == {"waiting": 0, "refused": 0}
+        other.submit(lambda: connection.close()).result()
 
 
 def test_nothing_is_deleted(file: Path):

@@ -46,6 +46,14 @@ def test_the_fence_never_goes_back(post):
     assert Fence.objects.get().timestamp == LATER
 
 
+def test_a_fence_of_a_wrong_clock_keeps_nobody_out(post, record: Record, lines):
+    send(post, [], MOMENT.replace(year=2099))
+    assert send(post, [record], MOMENT).status_code == 201
+    assert send(post, [], MOMENT).status_code == 200
+    assert Fence.objects.get().timestamp == MOMENT
+    assert lines() == [record.line]
+
+
 def test_records_do_not_move_the_fence(post, record: Record):
     send(post, [record], LATER)
     assert not Fence.objects.exists()
