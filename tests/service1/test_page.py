@@ -13,6 +13,7 @@ from threading import Timer
 from uuid import UUID
 
 import pytest
+from django.template import Context
 from django.test import Client
 
 from service1.page import charts, lanes, stores, words
@@ -22,7 +23,7 @@ from service1.page.files import FILES
 from service1.page.look import Answer, Failed, Look, Overview, Report, Rows, _end
 from service1.page.state import Overall, overall, services
 from service1.page.stores import Ends
-from service1.page.view import NUMBERS, _numbers
+from service1.page.view import NUMBERS, _context, _lanes, _numbers, _template
 from statuslog import shown
 from statuslog.record import Measurement, Record
 from tests.processes import ROOT
@@ -286,6 +287,34 @@ def test_nobody_is_waited_for_beyond_the_time():
     assert never.cancelled()
 
 
+# the pages of records
+
+
+def pages(found: int, cursor: str, *turned: str) -> tuple[dict[str, str], str]:
+    """The links of the page, and what it says where there are no records."""
+    look = replace(seen(), rows=Answer(Rows([record("service1", 1)] * found, cursor)))
+    context = _context(look, SPANS["week"], {"contains": "x"}, list(turned), "")
+    text = _template.render(Context(context))
+    empty = re.findall(r'<div class="empty"( hidden)?>\s*<h3>(.*?)</h3>', text)
+    said = "".join(heading for hidden, heading in empty if not hidden)
+    return {name: context[name] for name in ("older", "on", "newer", "newest") if context[name]}, said
+
+
+def test_a_search_that_has_stopped_goes_on():
+    here = "?contains=x&span=week"
+    assert pages(0, "c1") == ({"on": f"{here}&cursor=c1"}, "Nothing found so far")
+    assert pages(3, "c2", "c1") == ({"on": f"{here}&cursor=c1~c2", "newer": here}, "")
+    assert pages(0, "") == ({}, "Nothing found")
+
+
+def test_pages_back_to_the_newest():
+    here = "?contains=x&span=week"
+    assert pages(12, "c1") == ({"older": f"{here}&cursor=c1"}, "")
+    links, _ = pages(12, "", "c1", "c2")
+    assert links == {"newer": f"{here}&cursor=c1", "newest": here}
+    assert pages(0, "", "c1")[1] == "Nothing older"
+
+
 # the charts
 
 
@@ -400,6 +429,15 @@ def test_a_restart():
 
 def test_the_older_of_two_replicas_is_no_restart():
     assert len(lane((1000, 500.0), (900, 50_000.0), (800, 700.0), (700, 50_200.0)).bars) == 1
+
+
+def test_a_line_from_elsewhere_is_no_restart_of_the_host():
+    look = seen()
+    known = look.overview.value
+    assert known
+    series = {"service1": [point(3000, up=29_065.2)], "": [point(2000, up=36.0), point(1000, up=None)]}
+    host, *_ = _lanes(axis(), replace(look, overview=Answer(replace(known, series=series))))
+    assert (host.name, len(host.bars), host.starts) == ("host", 1, "no restart")
 
 
 def test_nobody_seen():

@@ -144,7 +144,8 @@ def _lanes(axis: Axis, seen: Look) -> list[lanes.Lane]:
     storage = seen.overview.value.storage if seen.overview.value else None
     live = {"service1": seen.service1, "service2": seen.service2.value, "storage": storage}
     own = seen.service1.measured.host_uptime_seconds
-    host = [(point.time, point.host_uptime) for points in series.values() for point in points]
+    # A line without a service may be of another host.
+    host = [(point.time, point.host_uptime) for name, points in series.items() if name for point in points]
     found = [_lane(axis, "host", 0, [*host, (seen.now, own)], own)]
     for name, report in live.items():
         up = report.measured.container_uptime_seconds if report else None
