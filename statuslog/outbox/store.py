@@ -1,5 +1,6 @@
 """What the recorder and the delivery do with the outbox."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -9,8 +10,10 @@ from django.db.models import Max, Min, QuerySet
 from statuslog.database import engine
 from statuslog.outbox import place
 from statuslog.outbox.models import OutboxRecord
-from statuslog.record import EPOCH, Record
+from statuslog.record import EPOCH, Record, RecordError
 from statuslog.recorder import OutboxError
+
+log = logging.getLogger(__name__)
 
 SOME = 20
 
@@ -98,4 +101,11 @@ def _waiting() -> QuerySet[OutboxRecord]:
 
 
 def _records(rows: QuerySet[OutboxRecord], count: int) -> dict[int, Record]:
-    return {row.row: Record.from_json(row.record) for row in rows[:count]}
+    found = {}
+    for row in rows[:count]:
+        try:
+            found[row.row] = Record.from_json(row.record)
+        except RecordError as error:  # a newer version has put it there, say: it must be in nobody's way
+            log.error("row %d of the outbox cannot be read, and is set aside: %s", row.row, error)
+            OutboxRecord.objects.filter(row=row.row).update(refused=f"this version cannot read it: {error}")
+    return found

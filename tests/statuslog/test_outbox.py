@@ -103,6 +103,16 @@ def test_what_is_deferred_waits_for_its_time():
     assert outbox.counts() == {"waiting": 1, "refused": 0}
 
 
+def test_a_record_that_cannot_be_read_is_in_nobody_s_way():
+    outbox, given = Outbox(most=10), records(2)
+    outbox.put(given)
+    first, second = outbox.oldest(2)
+    OutboxRecord.objects.filter(row=first).update(record={**given[0].to_json(), "of_a_newer_version": 1})
+    assert list(outbox.oldest(2)) == [second]
+    assert outbox.counts() == {"waiting": 1, "refused": 1}
+    assert "unknown field 'of_a_newer_version'" in OutboxRecord.objects.get(row=first).refused
+
+
 def test_a_database_that_fails_is_an_outbox_error():
     with connection.execute_wrapper(_broken), pytest.raises(OutboxError, match="cannot be written: disk I/O error"):
         Outbox(most=3).put(records(1))

@@ -54,6 +54,6 @@ class Command(command.Command):
         special = OutboxRecord.objects.filter(Q(due__gt=EPOCH) | ~Q(refused="")).order_by(F("row"))
         for row in special[:SHOWN]:
             why = f"refused: {row.refused}" if row.refused else f"waits until {show_timestamp(row.due)}"
-            self.stdout.write(f"  {row.record['line']}\n    {row.record['id']}, {why}")
+            self.stdout.write(f"  {row.record.get('line')}\n    {row.record.get('id')}, {why}")
         if (more := special.count() - SHOWN) > 0:
             self.stdout.write(f"  and {more:,} more; --export prints all")

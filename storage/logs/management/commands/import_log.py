@@ -51,7 +51,7 @@ class Command(LogCommand):
         counts, progress, dry_run = Counts(), Progress(options["progress"]), options["dry_run"]
         with nullcontext() if dry_run else _changing(), _rare_collections():
             why = self._store(counts, progress, options["size"], dry_run=dry_run)
-            # However it has ended, vstorage follows. A signal may have come when a chunk was stored and not yet counted.
+            # However it has ended, vstorage follows. A signal may have come between storing a chunk and counting it.
             if (counts.stored or (why and why.returncode > 1)) and not dry_run:
                 import_mark.begin_edition()
         progress.end()
