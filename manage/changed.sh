@@ -8,22 +8,21 @@ readonly NOT_COMPARED=' BIND STORAGE_URL SERVICE2_URL SERVICE1_BIND REQUIREMENTS
 'DJANGO_ALLOWED_HOSTS DJANGO_SUPERUSER_USERNAME DJANGO_SUPERUSER_PASSWORD DJANGO_SUPERUSER_EMAIL LOG_LEVEL LOG_FORMAT '
 
 # look_for_changes: CHANGED names what has changed, in a run the settings, in a stack the services with such settings, and
-# CHANGES says what that means
+# CHANGES says what that means. A command works on what runs: with the values that a run was started with.
 look_for_changes() {
-    CHANGES=''
+    CHANGED='' CHANGES=''
     if [[ $MODE == docker ]]; then
         CHANGED=$(changed_services | paste -sd ' ')
         [[ -z $CHANGED ]] ||
             CHANGES="settings of ${CHANGED// /, } changed since the start; docker compose up --detach --wait applies them"
-    else
-        CHANGED=$(changed_variables | paste -sd ' ')
-        [[ -z $CHANGED ]] ||
-            CHANGES="${CHANGED// /, } changed since the start: the services have the old values until ./manage_all.sh run --stop and run"
+        return
     fi
+    ! is_running || use_settings_of_run
+    [[ -z $CHANGED ]] || printf -v CHANGES '%s' "changed since the start: ${CHANGED// /, }; the old value is used until " \
+        "the services are started again (./manage_all.sh run --stop, then run)"
 }
 
-changed_variables() {
-    is_running || return 0
+use_settings_of_run() {
     local name pid variable file=''
     local -A started=()
     for name in "${SERVICES[@]}"; do
@@ -36,8 +35,12 @@ changed_variables() {
     while read -r name; do
         [[ $NOT_COMPARED != *" $name "* ]] || continue
         # A file that is named may have another content since.
-        [[ ${!name-} == "${started[$name]-}" && ! ($name == *_FILE && ${!name-} -nt $file) ]] || echo "$name"
+        [[ ${!name-} != "${started[$name]-}" || ($name == *_FILE && ${!name-} -nt $file) ]] || continue
+        CHANGED="$CHANGED $name"
+        export "$name=${started[$name]-}"
     done < <(sed -n 's/^# \([A-Z][A-Z0-9_]*\)=.*/\1/p' .env.example)
+    CHANGED=${CHANGED# }
+    name_urls
 }
 
 # changed_services: Compose labels each container with a digest of its settings

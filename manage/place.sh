@@ -80,6 +80,11 @@ local_settings() {
     RUN_DIR=$DATA_DIR/run
     : "${SERVICE1_PORT:=8199}" "${ADMIN_PORT:=8200}" "${SERVICE2_PORT:=8201}" "${STORAGE_PORT:=8202}" "${METRICS_PORT:=8203}"
     export DATA_DIR VSTORAGE_PATH SERVICE1_PORT ADMIN_PORT SERVICE2_PORT STORAGE_PORT METRICS_PORT
+    name_urls
+}
+
+# name_urls: where the services of a run are
+name_urls() {
     export STORAGE_URL=http://127.0.0.1:$STORAGE_PORT SERVICE2_URL=http://127.0.0.1:$SERVICE2_PORT
 }
 

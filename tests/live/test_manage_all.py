@@ -184,7 +184,8 @@ def test_status_counts_records_and_not_what_is_between_them(running: LocalSystem
 def test_settings_that_have_changed_since_the_start_are_named_and_not_shown(running: LocalSystem):
     token = "write:a-token-of-the-tests"
     changed = (
-        "API_TOKENS changed since the start: the services have the old values until ./manage_all.sh run --stop and run"
+        "changed since the start: API_TOKENS; the old value is used until the services are started again "
+        "(./manage_all.sh run --stop, then run)"
     )
     done = running("status", "--local", API_TOKENS=token)
     assert done.returncode == 1
@@ -194,6 +195,15 @@ def test_settings_that_have_changed_since_the_start_are_named_and_not_shown(runn
     done = running("tail", "--local", API_TOKENS=token)
     assert (done.returncode, done.stderr) == (0, f"manage_all.sh: {changed}\n")
     assert json.loads(running("status", "--local", "--json").stdout)["settings"] == {"changed": []}
+
+
+def test_a_command_works_on_the_database_and_the_ports_that_run(running: LocalSystem):
+    call_status(running, 1)
+    elsewhere = {"DATABASE_URL": "postgres://nobody@127.0.0.1:9/nothing", "SERVICE1_PORT": "9", "STORAGE_PORT": "9"}
+    for command in (["verify"], ["tail"], ["backup", "--force", "copy"]):
+        done = running(*command, "--local", **elsewhere)
+        assert done.returncode == 0, done.stderr
+        assert "SERVICE1_PORT, STORAGE_PORT, DATABASE_URL; the old value is used" in done.stderr
 
 
 def test_status_while_somebody_writes(running: LocalSystem):
