@@ -1,19 +1,20 @@
-"""Every command of README.md is run, as it stands there.
+"""Every command of README.md is run, as it stands there, in order and in one clone.
 
-How it is written: a fenced block marked `console` is a story on a system that `./manage_all.sh run` has started, one
-marked `console docker` a story on the Compose stack. A line that begins with `$ ` is a command, and `\\` at its end
-continues it; other lines are printed by the command, in any order, and compared by shape: digits stand for digits,
-`…` for anything, and a line of `…` alone for any lines. A command must succeed. The stories of one kind are run in
-the order of README, with free ports in place of those that it names.
+How it is written: a fenced block marked `console` is a story without Docker, one marked `console docker` with it.
+A line that begins with `$ ` is a command, and `\\` at its end continues it; other lines are printed by the command, in
+any order, and compared by shape: digits stand for digits, `…` for anything, and a line of `…` alone for any lines. A
+command must succeed. Nothing is started or stopped in between but by README's commands; free ports stand in place of
+those that it names.
 """
 
-import os
+import hashlib
 import re
 import secrets
 import shutil
 import subprocess
-import sys
+import sysconfig
 import time
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,9 +22,8 @@ import pytest
 
 from tests.docker.conftest import clone
 from tests.docker.stack import PYTHON_IMAGE
-from tests.manage_all import LocalSystem
-from tests.processes import ROOT, answers, clean_environment, free_ports
-from tests.repo.readme import Command, FreePorts, blocks, looks_like, stories
+from tests.processes import answers, clean_environment, free_ports
+from tests.repo.readme import Command, FreePorts, blocks, commands, looks_like, stories
 from tests.required import leave_out
 
 LOCAL, DOCKER = "console", "console docker"
@@ -61,6 +61,7 @@ class Shell:
         self.environment = environment
         self.ports = ports
         self.servers: list[subprocess.Popen[bytes]] = []
+        self.variables = ""  # that README's reader has set in the shell
 
     def run(self, command: Command) -> None:
         text = self.ports(command.text)
@@ -69,8 +70,11 @@ class Shell:
         if "manage.py runserver" in text:
             self.serve(text)
             return
+        if re.fullmatch(r"[A-Z]+=\$\(.*\)", text):
+            self.variables += f"{text}; "
+            return
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text],
+            ["bash", "-euo", "pipefail", "-c", self.variables + text],
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -117,50 +121,42 @@ def curl() -> None:
 
 
 @pytest.fixture
-def local(curl: None, tmp_path: Path) -> Iterator[tuple[Shell, LocalSystem]]:
-    """A folder that looks like the clone, with data and vstorage of its own."""
-    folder = tmp_path / "statuslog"
-    folder.mkdir()
-    for entry in ROOT.iterdir():
-        if entry.name not in ("vstorage", "data", ".env", ".git"):
-            (folder / entry.name).symlink_to(entry)
-    (folder / "vstorage").touch()
-    system = LocalSystem(
-        folder,
-        DATA_DIR=str(folder / "data"),
-        VSTORAGE_PATH=str(folder / "vstorage"),
-        COMPOSE_PROJECT_NAME=f"t{secrets.token_hex(5)}",  # not one that is up, whose data a command would change
-        PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    )
-    known = {8199: system.public_port, 8200: system.admin_port, 8201: system.service2_port, 8202: system.storage_port}
-    ports = FreePorts({**known, 8203: system.metrics_port})
-    environment = system.environment | {
-        "ADMIN_PORT": str(system.admin_port),
-        "STORAGE_URL": f"http://127.0.0.1:{system.storage_port}",
-        "SERVICE2_URL": f"http://127.0.0.1:{system.service2_port}",
-    }
-    shell = Shell(folder, environment, ports)
-    yield shell, system
-    shell.stop_servers()
-    for lock in folder.glob("**/run/lock"):  # README may show how two copies run side by side
-        system("run", "--stop", DATA_DIR=str(lock.parent.parent))
-
-
-@pytest.fixture
-def compose(curl: None, engine: None) -> Iterator[Shell]:
-    """A fresh clone, with a Compose project of its own."""
-    public, admin = free_ports(2)
+def shell(curl: None) -> Iterator[Shell]:
+    """In a fresh clone, whose .venv has the packages of ours."""
+    known = dict(zip((8199, 8200, 8201, 8202, 8203), free_ports(5), strict=True))
     environment = {
         **clean_environment(),
-        "COMPOSE_PROJECT_NAME": f"t{secrets.token_hex(5)}",
+        "COMPOSE_PROJECT_NAME": f"t{secrets.token_hex(5)}",  # not one that is up, whose data a command would change
         "PYTHON_IMAGE": PYTHON_IMAGE,
-        "SERVICE1_PORT": str(public),
-        "ADMIN_PORT": str(admin),
+        "SERVICE1_PORT": str(known[8199]),
+        "ADMIN_PORT": str(known[8200]),
+        "SERVICE2_PORT": str(known[8201]),
+        "STORAGE_PORT": str(known[8202]),
+        "METRICS_PORT": str(known[8203]),
+        # Of runserver, which does not know the ports of the others.
+        "STORAGE_URL": f"http://127.0.0.1:{known[8202]}",
+        "SERVICE2_URL": f"http://127.0.0.1:{known[8201]}",
     }
     with clone() as folder:
-        shell = Shell(folder, environment, FreePorts({8199: public, 8200: admin}))
-        yield shell
-        shell.run(Command("docker compose down --volumes --remove-orphans --rmi local --timeout 1"))
+        make_venv(folder)
+        shell = Shell(folder, environment, FreePorts(known))
+        try:
+            yield shell
+        finally:
+            shell.stop_servers()
+            for lock in folder.glob("**/run/lock"):  # README may show how two copies run side by side
+                shell.run(Command(f"DATA_DIR={lock.parent.parent} ./manage_all.sh run --stop"))
+
+
+def make_venv(folder: Path) -> None:
+    """A .venv that manage_all.sh takes for current, with the packages of the Python that runs this."""
+    place = folder / ".venv"
+    venv.create(place, symlinks=True)
+    (packages,) = place.glob("lib/python*/site-packages")
+    (packages / "ours.pth").write_text(f"{sysconfig.get_path('purelib')}\n{sysconfig.get_path('platlib')}\n")
+    lock = "requirements.txt"
+    digest = hashlib.sha256((folder / lock).read_bytes()).hexdigest()
+    (place / "made-from").write_text(f"{lock} {digest} in {place}\n")
 
 
 def test_every_block_says_what_it_is():
@@ -177,29 +173,28 @@ def test_the_readme_shows_how_to_run_and_use_it():
     assert sum(is_run(command.text) for command in in_order(LOCAL)) >= 5
 
 
+def run_all(shell: Shell, *marks: str) -> None:
+    for mark, text in blocks():
+        if mark in marks:
+            for command in commands(text):
+                if is_run(command.text):
+                    shell.run(command)
+            shell.stop_servers()
+
+
 @pytest.mark.live
 @pytest.mark.timeout(600)
-def test_the_commands_without_docker(local: tuple[Shell, LocalSystem]):
-    shell, system = local
-    for story in stories(LOCAL):
-        development = any("runserver" in command.text for command in story)
-        if development:
-            system.stop()
-        elif not system.processes():
-            system.start()
-        for command in story:
-            again = re.fullmatch(r"\./manage_all\.sh run( --detach)?", command.text) and system.processes()
-            if is_run(command.text) and not again:
-                shell.run(command)
-        shell.stop_servers()
+def test_the_commands_without_docker(shell: Shell):
+    run_all(shell, LOCAL)
 
 
 @pytest.mark.docker
 @pytest.mark.timeout(1200)
-def test_the_commands_with_docker(compose: Shell):
-    for command in in_order(DOCKER):
-        if is_run(command.text):
-            compose.run(command)
+def test_all_commands(engine: None, shell: Shell):
+    try:
+        run_all(shell, LOCAL, DOCKER)
+    finally:
+        shell.run(Command("docker compose down --volumes --remove-orphans --rmi local --timeout 1"))
 
 
 @pytest.mark.parametrize(
