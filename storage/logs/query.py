@@ -123,7 +123,13 @@ PARAMETERS = (
         "Records with this text in their line, upper and lower case told apart.",
         {**TEXT_SCHEMA, "minLength": 1, "maxLength": LONGEST_SEARCH},
     ),
-    Parameter("limit", _number, NUMBER, "So many records at the most; with JSON, a page.", NUMBER_SCHEMA),
+    Parameter(
+        "limit",
+        _number,
+        NUMBER,
+        "So many records at the most; with JSON, a page.",
+        {**NUMBER_SCHEMA, "example": 100},  # /docs begins with it: a browser's tab cannot show a million lines
+    ),
     Parameter(
         "order",
         _one_of(*ORDERS),

@@ -1,6 +1,7 @@
 """service1's /docs, as somebody sees it who wants to know the API."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.conftest import Watched
+from tests.contract.client import post
 from tests.processes import ROOT, Services, running
 
 pytestmark = pytest.mark.browser
@@ -46,6 +48,26 @@ def test_it_can_be_tried_from_the_page(docs: Watched, services: Services):
     assert docs.page.locator(".live-responses-table .response-col_status").last.inner_text().startswith("200")
     assert docs.wrong == []
     assert len(services.vstorage.read_text().splitlines()) == 2
+
+
+def test_a_try_of_the_log_asks_for_what_is_shown_and_not_for_all(docs: Watched, services: Services):
+    post(f"{services.storage}/log", b"".join(b"line %d\n" % number for number in range(300)))
+    docs.page.locator("#operations-log-read_log").click()
+    docs.page.get_by_role("button", name="Try it out").click()
+    documented = docs.page.locator(".responses-table:not(.live-responses-table) .response[data-code='200']")
+    shown = documented.locator("select.content-type")
+    for form in (None, "text/plain", "application/x-ndjson"):
+        if form:
+            shown.select_option(form)
+        with docs.page.expect_request(re.compile(r"/log\?")) as asked:
+            docs.page.get_by_role("button", name="Execute").click()
+        response = asked.value.response()
+        assert response
+        assert "limit=100" in asked.value.url
+        assert asked.value.headers["accept"] == shown.input_value()
+        assert response.headers["content-type"].startswith(shown.input_value())
+        assert len(re.findall(r"line \d|MBytes", response.text())) == 100  # another test may have taken records
+    assert docs.wrong == []
 
 
 def test_the_schemas_can_be_opened(docs: Watched):
