@@ -36,7 +36,11 @@ class Waiting:
         now = time.monotonic()
         self._waits[connection] = _Wait(now, now + seconds, bytes_held)
         self.bytes += bytes_held
-        self._poller.register(connection.sock, self._event, lambda _: self._ready(connection))
+        self._poller.register(connection.sock, self._event, lambda _: self._come(connection))
+
+    def _come(self, connection: Connection) -> None:
+        if connection in self._waits:  # another one that was ready at the same time may have cost it its place
+            self._ready(connection)
 
     def remove(self, connection: Connection) -> None:
         self.bytes -= self._waits.pop(connection).bytes
