@@ -68,9 +68,9 @@ def fat(tmp_path: Path) -> Iterator[Path]:
     folder.mkdir()
     with image.open("wb") as file:
         file.truncate(8 * 2**20)
-    make, mount = ["mkfs.vfat"], ["mount", "-o", "umask=000"]
-    if "\tvfat\n" not in Path("/proc/filesystems").read_text():  # its cousin needs no help of the kernel
-        make, mount = ["mkfs.exfat"], ["mount.exfat-fuse", "-o", "umask=000,allow_other"]
+    make, mount = ["mkfs.exfat"], ["mount.exfat-fuse", "-o", "umask=000,allow_other"]
+    if program("mkfs.vfat") and "\tvfat\n" in Path("/proc/filesystems").read_text():  # as not every kernel has it
+        make, mount = ["mkfs.vfat"], ["mount", "-o", "umask=000"]
     device = run_or_leave_out("losetup", "--find", "--show", str(image))
     try:
         run_or_leave_out(*make, device)
@@ -83,9 +83,13 @@ def fat(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["losetup", "--detach", device], check=True)
 
 
+def program(name: str) -> str | None:
+    return shutil.which(name, path="/usr/sbin:/usr/bin:/sbin:/bin")
+
+
 def run_or_leave_out(*command: str) -> str:
     """What the command prints, without the line's end."""
-    path = shutil.which(command[0], path="/usr/sbin:/usr/bin:/sbin:/bin")
+    path = program(command[0])
     done = path and subprocess.run([path, *command[1:]], capture_output=True, text=True)
     if not done or done.returncode:
         why = done.stderr.strip() if done else "it is not installed (Debian: apt-get install exfatprogs exfat-fuse)"

@@ -178,7 +178,7 @@ def test_import(stack: LocalSystem):
     again = stack("import", "-", stdin=older + "hello\n")
     assert again.returncode == 1
     assert "stored 0, known already 100, rejected 1\n" in again.stdout
-    assert "line 101: it is not the line of a status record" in again.stderr
+    assert "line 101: it has no time with its zone" in again.stderr
 
 
 def test_an_argument_is_handed_on(stack: LocalSystem):
