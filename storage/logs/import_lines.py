@@ -50,7 +50,7 @@ def line_id(line: str, timestamp: datetime, occurrence: int = 1) -> str:
     grows at its end: with ids that are random all through, as version 5 makes them, it takes twice as long.
     """
     text = line if occurrence == 1 else f"{line}\n{occurrence}"
-    return _id(_forms(timestamp)[1], text.encode())
+    return _id(_milliseconds(timestamp), text.encode())
 
 
 def _id(beginning: str, text: bytes) -> str:
@@ -58,15 +58,28 @@ def _id(beginning: str, text: bytes) -> str:
     return f"{beginning}8{digest[:3]}8{digest[3:18]}"
 
 
-def _forms(timestamp: datetime) -> tuple[datetime, str, str]:
-    """The time, in UTC, with the beginning of an id and as both engines take it: value_of takes ten times as long."""
-    return timestamp, f"{(timestamp - EPOCH) // MILLISECOND % 2**48:012x}", str(timestamp)[:-6]
+def _milliseconds(timestamp: datetime) -> str:
+    return f"{(timestamp - EPOCH) // MILLISECOND % 2**48:012x}"
 
 
 @lru_cache  # many lines have the time of the one before
 def _forms_of(text: str) -> tuple[datetime, str, str] | None:
+    """The time that the text is, with the two forms below; None if it is none."""
     timestamp = moment(text)
-    return None if timestamp is None else _forms(timestamp)
+    if timestamp is None:
+        return None
+    if text[-1] in "ZC":  # of UTC, as most are: the text has it already
+        return timestamp, _milliseconds(timestamp), _stamp(f"{text[:10]} {text[11:19]}", timestamp)
+    return _forms(timestamp)
+
+
+def _forms(timestamp: datetime) -> tuple[datetime, str, str]:
+    """The time, in UTC, with the beginning of an id and as both engines take it."""
+    return timestamp, _milliseconds(timestamp), _stamp(str(timestamp)[:19], timestamp)
+
+
+def _stamp(seconds: str, timestamp: datetime) -> str:
+    return f"{seconds}.{timestamp.microsecond:06}" if timestamp.microsecond else seconds
 
 
 def read(number: int, data: bytes, now: datetime) -> Item | None:

@@ -229,6 +229,21 @@ def test_files_of_other_programs(name: str):
     assert (again.stored, again.known) == (0, len(wanted))
 
 
+def test_a_time_is_stored_as_django_would_store_it(lines):
+    """To the letter, as SQLite compares texts: else lines stand in another order than that of their times."""
+    notations = ["T13:18:09Z", "T13:18:09.5Z", "T15:18:09.25+02:00", " 13:18:09 UTC", " 13:18:09.000000001 UTC"]
+    bring_in(*(f"{day}{text}: uptime" for day in ("2025-09-28", "0099-01-02") for text in notations))
+    usual = [f"2025-09-27{text}: uptime 1.00 hours, free disk in root: 1 MBytes" for text in notations]
+    bring_in(*usual)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT CAST(timestamp AS text) FROM logs_logrecord")
+        imported = sorted(stamp for (stamp,) in cursor.fetchall())
+        LogRecord.objects.bulk_update(rows := list(LogRecord.objects.all()), ["timestamp"])
+        cursor.execute("SELECT CAST(timestamp AS text) FROM logs_logrecord")
+        assert imported == sorted(stamp for (stamp,) in cursor.fetchall())
+    assert len(rows) == 15
+
+
 NOTATIONS = [
     "{:%FT%TZ}",
     "{:%F %T} UTC",
