@@ -575,7 +575,7 @@ cmd_test() {
     return "$code"
 }
 
-## bench [--seconds N] [--clients N,N...] [--systems NAME,NAME...] [--json FILE] | bench --memory N | bench --records N,N... [--times N]
+## bench [--seconds N] [--clients N,N...] [--systems NAME,NAME...] [--json FILE] | bench --memory N | bench --records N,N... [--times N] [--others]
 ##   Measure this system beside a plain one and the bare hops, each with data of its own: bench/README.md. --memory
 ##   shows what N requests in a row do to the memory of each worker, --records what logs of N records cost.
 cmd_bench() {

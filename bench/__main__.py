@@ -25,7 +25,7 @@ def main() -> None:
     if options.records:
         sizes = []
         with started("ours") as ours, tempfile.TemporaryDirectory(dir=RESULTS) as folder:
-            for size in records.measure(ours, options.records, options.times, Path(folder)):
+            for size in records.measure(ours, options.records, options.times, Path(folder), others=options.others):
                 sizes.append(size)
                 print(records.table(size), flush=True)
         save(options.json, {"machine": machine, "records": sizes})
@@ -58,6 +58,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, default=RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json")
     parser.add_argument("--memory", type=int, metavar="N", help="show the memory before and after N /status of ours")
     parser.add_argument("--records", type=whole_numbers, metavar="N,N...", help="measure ours with logs of such sizes")
+    parser.add_argument("--others", action="store_true", help="with --records: lines as other programs write them")
     parser.add_argument("--times", type=int, default=60, metavar="N", help="with --records: of each request (60)")
     options = parser.parse_args()
     if unknown := set(options.systems) - set(SYSTEMS):

