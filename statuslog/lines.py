@@ -14,7 +14,7 @@ from statuslog.times import USUAL_TIME, find_time
 # the uptime is not clear ("115 s hours"), or memory stands in the place of the disk.
 _PLAIN = r"(\d{1,12}+(?:\.\d{1,15}+)?+)"  # so few digits that no value is too large for its column
 USUAL = re.compile(
-    rf"(?:[A-Za-z]\w{{0,31}}:? )?({USUAL_TIME}): "
+    rf"(?:[A-Za-z]\w{{0,31}}+:? )?+({USUAL_TIME}): "
     rf"uptime:? (?:{_PLAIN} ?h(?:ours)?|[\d.]{{1,31}} ?s hours), "
     rf"free (?:disk in root: {_PLAIN} MBytes|mem [\d.]{{1,31}} MB)",
     re.ASCII,
