@@ -8,7 +8,8 @@ from django.db import Error, connection
 
 # Others write for too long; its disk is full; it cannot be reached, or cannot be read or written at all; its file was
 # removed or replaced while it was open.
-Trouble = Literal["busy", "full", "away", "replaced"]
+# And "outdated": it lacks what this version of the code asks for.
+Trouble = Literal["busy", "full", "away", "replaced", "outdated"]
 
 
 class DatabaseRefused(Exception):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from statuslog.database import DatabaseRefused
+from statuslog.sqlite import reserve
 
 # Reading a larger file from end to end would hold up the start; `verify` and `backup` look at all of it.
 LARGEST_CHECKED = 64 * 2**20
@@ -67,6 +68,8 @@ def check_file(file: Path) -> None:
             if file.stat().st_size <= LARGEST_CHECKED:
                 (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.OperationalError) and reserve.is_full(file.parent):
+            raise SqliteError(f"{file}: {error}, as its disk is full: free some, and start again") from error
         raise SqliteError(f"{file}: {error}; restore a backup, or move the file away to begin anew") from error
     if verdict != "ok":
         raise SqliteError(f"{file}: damaged ({verdict}); restore a backup, or move the file away to begin anew")

@@ -18,14 +18,16 @@ from django.db.utils import OperationalError
 
 from statuslog import filelock
 from statuslog.database import Trouble
-from statuslog.sqlite import check_file, placed
+from statuslog.sqlite import check_file, placed, reserve
 
 # SQLite has few classes of error for them, and these words.
 _TROUBLES: dict[str, Trouble] = {
     "locked": "busy",
     "disk is full": "full",
     "unable to open": "away",
-    "no such table": "away",
+    "no such table": "outdated",
+    "no such column": "outdated",
+    "has no column": "outdated",
     placed.REPLACED: "replaced",
     "not a database": "away",
     "malformed": "away",
@@ -88,6 +90,7 @@ class DatabaseWrapper(placed.DatabaseWrapper):
     def check(self) -> None:
         """Refuse a file that is damaged or of another program; raises SqliteError. Make it its owner's alone."""
         file = Path(self.settings_dict["NAME"])
+        reserve.hold(file)
         check_file(file)
         placed.make_private(file)
 

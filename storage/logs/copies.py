@@ -5,6 +5,7 @@ connections, and each of them sees the database as it was or as it is, never a p
 """
 
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import cast
@@ -16,6 +17,9 @@ from django.db.migrations.loader import MigrationLoader
 from logs.models import Edition
 from statuslog.sqlite.base import DatabaseWrapper
 
+# Seconds without a commit before the log changes: who follows it has read all by then, also what another worker process
+# has committed (following.py looks every half a second).
+FOLLOWED = 0.6
 COPY = "copy"  # the alias of a copy among Django's databases
 
 
@@ -120,15 +124,27 @@ def put_in_place(file: Path, old: Path) -> int:
                 f"{live}: damaged ({error}). Stop the system, move this file and those that begin with its name away, "
                 "start the system again, and restore into the new log"
             ) from error
+        time.sleep(FOLLOWED)
         with closing(_open(file)) as source:
             source.execute(
                 "INSERT INTO logs_edition (id, number) VALUES (1, :next)"
                 " ON CONFLICT (id) DO UPDATE SET number = max(number + 1, :next)",
                 {"next": Edition.current() + 1},
             )
+            _go_on_counting(source, target)
             source.backup(target)
         target.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # the write-ahead log holds all of it
     return count
+
+
+def _go_on_counting(source: sqlite3.Connection, live: sqlite3.Connection) -> None:
+    """Let no row number of the live log be given again after the copy is put in place: to those who follow the log by
+    row, a record with the number of one that they have seen would be none."""
+    where = "WHERE name = 'logs_logrecord'"
+    (given,) = live.execute(f"SELECT coalesce(max(seq), 0) FROM sqlite_sequence {where}").fetchone()  # noqa: S608
+    if not source.execute(f"SELECT 1 FROM sqlite_sequence {where}").fetchone():  # noqa: S608
+        source.execute("INSERT INTO sqlite_sequence (name, seq) VALUES ('logs_logrecord', 0)")
+    source.execute(f"UPDATE sqlite_sequence SET seq = max(seq, ?) {where}", [given])  # noqa: S608
 
 
 def _open(file: Path) -> sqlite3.Connection:

@@ -17,6 +17,12 @@ from statuslog.quantities import bytes_of
 # With one of them there is no log to show.
 UNREADABLE = {"migrations_pending", "database_replaced", "database_unreachable"}
 
+WORDS = {
+    "migrations_pending": "the database is older than the code (migrations_pending): ./manage_all.sh migrate",
+    "database_replaced": "the database's file was removed or replaced (database_replaced); "
+    "a record that has an id can be sent again without harm",
+}
+
 
 def database() -> Iterator[str]:
     """The database can be read, is the one at its path, and has all its tables."""
@@ -33,6 +39,11 @@ def database() -> Iterator[str]:
         yield "database_replaced"
     elif not _migrations() <= applied:
         yield "migrations_pending"
+
+
+def why_not() -> str | None:
+    """Why the database cannot be used now, where a person can do something about it; None if it is away or busy."""
+    return next((WORDS[reason] for reason in database() if reason in WORDS), None)
 
 
 @cache

@@ -144,7 +144,7 @@ class LogView(View):
         except writer.Full as error:
             raise NoRoom("the database's disk is full; nothing was stored") from error
         except writer.Away as error:
-            raise Away from error
+            raise Away(readiness.why_not()) from error
         return _stored(request, len(post.records), new)
 
     def handle_exception(self, exc: Exception) -> Response:

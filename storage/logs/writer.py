@@ -44,7 +44,7 @@ class Away(Exception):
     """The database cannot be reached, or was lost before it said whether it has stored this; ask again."""
 
 
-TROUBLE: dict[Trouble, type[Exception]] = {"busy": Busy, "full": Full, "away": Away, "replaced": Away}
+TROUBLE: dict[Trouble, type[Exception]] = {"busy": Busy, "full": Full, "away": Away, "replaced": Away, "outdated": Away}
 
 
 class Conflict(Exception):

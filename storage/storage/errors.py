@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.template.loader import render_to_string
 
+from logs import readiness
 from statuslog import rest
 from statuslog.database import engine
 
@@ -47,9 +48,12 @@ PAGES: dict[int | str, tuple[str, str]] = {
 def server_error(request: HttpRequest) -> HttpResponse:
     """503 when it was the database, which may be restarting, else 500."""
     error = sys.exc_info()[1]  # Django calls this while it handles the error
-    if isinstance(error, Error) and engine.trouble(error):
-        return rest.unavailable(request, "the database is away or busy")
-    return rest.server_error(request)
+    trouble = engine.trouble(error) if isinstance(error, Error) else None
+    why = readiness.why_not() if trouble else None
+    # What the code asks for in vain of a database that is not older is an error of the code.
+    if trouble is None or (trouble == "outdated" and why is None):
+        return rest.server_error(request)
+    return rest.unavailable(request, why or "the database is away or busy")
 
 
 def admin_server_error(request: HttpRequest) -> HttpResponse:

@@ -1,13 +1,15 @@
 """manage_all.sh backup, restore and prune, while the system runs under load."""
 
+import json
 import os
 import re
 import signal
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from uuid import UUID
 
 import pytest
@@ -87,6 +89,29 @@ def test_restore_under_load_fails_no_request_and_loses_nothing(running: LocalSys
     assert acknowledged(before) | acknowledged(seen) <= ids(old) | now
     assert acknowledged(seen) - ids(old)  # some came after, and are in the restored log
     assert ids(running.folder / "a") <= now
+
+
+def test_a_follower_across_restores_under_load_gets_each_record_once(running: LocalSystem):
+    done(running, "backup", "--local", "--force", "a")
+    received: list[str] = []
+    answer = requests.get(f"{running.public}/log?follow=1&format=ndjson", stream=True, timeout=20)
+
+    def follow() -> None:
+        with suppress(requests.RequestException):
+            received.extend(json.loads(line)["id"] for line in answer.iter_lines(chunk_size=1) if line)
+
+    follower = Thread(target=follow, daemon=True)
+    follower.start()
+    with load(running, WRITERS) as seen:
+        for _ in range(2):
+            done(running, "restore", "--local", "--yes", "a")
+    until = time.monotonic() + FOLLOWED_SECONDS
+    sent = {record["id"] for record in seen.acknowledged}
+    while not sent <= set(received):
+        assert time.monotonic() < until, f"{len(sent - set(received))} of {len(sent)} were missed"
+        time.sleep(0.1)
+    assert len(received) == len(set(received))
+    answer.close()
 
 
 def test_a_backup_brings_back_what_a_reset_deleted(running: LocalSystem):

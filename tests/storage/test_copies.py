@@ -14,6 +14,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import Client
 from pytest_django import Settings
 
 from logs import changing, copies, in_use
@@ -53,6 +54,10 @@ def change(file: Path, *statements: str) -> None:
     with closing(sqlite3.connect(file)) as database, database:
         for statement in statements:
             database.execute(statement)
+
+
+def newest_row() -> int:
+    return LogRecord.objects.order_by("-row").values_list("row", flat=True)[0]
 
 
 def test_a_copy_is_one_whole_file(copy: Path):
@@ -100,6 +105,23 @@ def test_a_new_edition_begins(copy: Path, tmp_path: Path, of_the_copy: int):
     copies.make_ready(copy)
     copies.put_in_place(copy, tmp_path / "old")
     assert Edition.current() not in (3, of_the_copy)
+
+
+@pytest.mark.parametrize("kept", [2, 0], ids=["two records", "an empty log"])
+def test_who_follows_the_log_misses_nothing_of_after(copy: Path, tmp_path: Path, client: Client, post, kept: int):
+    if not kept:
+        change(copy, "DELETE FROM logs_logrecord", "DELETE FROM sqlite_sequence")
+    post("c\nd")
+    follower = iter(client.get("/log", {"follow": "1"}).streaming_content)  # type: ignore[attr-defined]
+    assert next(follower) == b""
+    seen_before = newest_row()
+    copies.put_in_place(copy, tmp_path / "old")
+    post("e\nf\ng")  # of which a follower would miss one or two, were the rows counted as in the copy
+    received = b""
+    while received.count(b"\n") < 3:
+        received += next(follower)
+    assert received == b"e\nf\ng\n"
+    assert newest_row() == seen_before + 3
 
 
 def test_the_fence_of_then_holds_no_more(copy: Path, tmp_path: Path):

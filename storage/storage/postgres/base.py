@@ -24,6 +24,7 @@ MIGRATION = TURN + 1
 # The classes and codes of https://www.postgresql.org/docs/current/errcodes-appendix.html
 BUSY = ("55P03", "57014", "40P01")  # lock not available, canceled (statement_timeout), deadlock
 FULL = ("53100",)
+OUTDATED = ("42703", "42P01")  # undefined column, undefined table
 AWAY = ("08", "57P", "53300", "25006")  # connections, (being) shut down, too many connections, read only
 
 
@@ -96,6 +97,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return "busy"
         if code in FULL:
             return "full"
+        if code in OUTDATED:
+            return "outdated"
         return "away" if code.startswith(AWAY) else None
 
     def _set_autocommit(self, autocommit: bool) -> None:
