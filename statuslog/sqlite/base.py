@@ -25,7 +25,7 @@ _TROUBLES: dict[str, Trouble] = {
     "locked": "busy",
     "disk is full": "full",
     "unable to open": "away",
-    "no such table": "outdated",
+    "no such table": "away",
     "no such column": "outdated",
     "has no column": "outdated",
     placed.REPLACED: "replaced",
