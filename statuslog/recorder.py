@@ -20,8 +20,9 @@ from statuslog import probe, record, tracing
 from statuslog.batching import Batcher, NotDone
 from statuslog.metrics import REGISTRY
 from statuslog.missed import Missed
-from statuslog.record import EPOCH, MICROSECOND, LineStyle, Measurement, Record, RecordError
+from statuslog.record import AHEAD, EPOCH, MICROSECOND, LineStyle, Measurement, Record, RecordError
 from statuslog.storage_client import StorageClient, StorageError
+from statuslog.verdict import Verdict
 from statuslog.vstorage import LockedFile, Vstorage, VstorageError
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,10 @@ NOT_KEPT = Counter("statuslog_records_not_kept", "Records that no store could ke
 
 class NotKept(Exception):
     """The record is in no store that lasts; the text says why. Nothing may be claimed of it."""
+
+
+class _Followed(Exception):
+    """storage finds the records too early: they follow a newest time that is ahead of this service's clock."""
 
 
 class OutboxError(Exception):
@@ -173,7 +178,16 @@ class Recorder:
         measurement = probe.measure()  # once: what came together shows the same moment
         records = [self._make(measurement, time) for time in times]
         tracing.note_batch(name for wanted in requests for name in wanted.request_ids)
-        storage = self._store(records, file)
+        try:
+            storage = self._store(records, file)
+        except _Followed:
+            if file is None:  # never: without the file nothing is followed
+                raise
+            # The file's newest time is of a clock that was ahead, and the log knows nothing of it: not after that one.
+            file.forget_newest(self.now())
+            times, writable = file.begin(self.now(), count), False
+            records = [self._make(measurement, time) for time in times]
+            storage = self._store(records, file)
         vstorage = self._append(records, file) if file and writable else "failed"
         if vstorage == "failed":
             # Also when the file is open: on a full disk it may not take the note that is kept with it.
@@ -215,13 +229,15 @@ class Recorder:
             raise NotKept(str(error)) from error
 
     def _store(self, records: Sequence[Record], file: LockedFile | None) -> str:
-        """Have the records stored, or queue them; raises NotKept."""
+        """Have the records stored, or queue them; raises NotKept, _Followed."""
         reason = "storage was down a moment ago"
         if not self.storage_down:
             try:
                 self.storage.store(records, STORE_TIMEOUT, fence=records[0].timestamp)
                 return "stored"
             except StorageError as error:
+                if error.verdict == Verdict.EARLY and file and records[0].timestamp > self.now() + AHEAD:
+                    raise _Followed from error
                 reason = f"storage did not take the record ({error})"
                 self.storage_down = not error.is_about_the_request
                 log.warning("%s; it goes to the outbox", reason)

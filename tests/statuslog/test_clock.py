@@ -2,15 +2,19 @@
 
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from statuslog.delivery import Delivery
 from statuslog.record import EPOCH, MICROSECOND, Record, new_id
 from statuslog.recorder import Recorder
+from statuslog.storage_client import StorageError
+from statuslog.verdict import Verdict
 from statuslog.vstorage import STATE, VstorageError
 from tests.in_memory import OutboxInMemory, StorageInMemory
 
@@ -110,3 +114,30 @@ def test_an_early_record_in_the_outbox_is_named(own: Recorder, courier: Delivery
     outbox.put([own.keep().record])
     outbox.defer(1, datetime.now(UTC) + timedelta(hours=1))
     assert courier.problems() == ["clock_ahead"]
+
+
+def test_a_service_follows_no_other_whose_clock_is_ahead(
+    own: Recorder, courier: Delivery, storage: StorageInMemory, file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """storage has refused the other one's records as too early; their lines are in the file until that is known."""
+    own.keep()
+    ahead = datetime.now(UTC) + timedelta(hours=8)
+    with file.open("a") as end:
+        end.write(f"{ahead:%FT%T}Z: of the other one\n")
+    note_newest(file, ahead)
+    store = storage.store
+
+    def refuse_early(records: Sequence[Record], *args: Any, **options: Any) -> None:
+        if any(not is_of_now(made) for made in records):
+            raise StorageError("400: its time is ahead", Verdict.EARLY)
+        store(records, *args, **options)
+
+    monkeypatch.setattr(storage, "store", refuse_early)
+    for _ in range(3):
+        kept = own.keep()
+        assert is_of_now(kept.record)
+        assert kept.storage == "stored"
+    assert courier.deliver()
+    assert lines(file) == storage.lines
+    assert len(lines(file)) == 4
+    assert own.keep().delivery == "storage=stored, vstorage=written"
