@@ -33,8 +33,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalSystem]:
 
 @pytest.fixture
 def system(running: LocalSystem) -> LocalSystem:
-    done = running("reset", "--yes")
-    assert done.returncode == 0, done.stderr
+    for command in (["reset", "--yes"], ["verify"]):  # which has vstorage follow the log's new edition at once
+        done = running(*command)
+        assert done.returncode == 0, done.stderr
     return running
 
 
