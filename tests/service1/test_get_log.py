@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.http import StreamingHttpResponse
 from django.test import Client
+from pytest_django import Settings
 
 from statuslog.recorder import Recorder
 from statuslog.storage_client import StorageClient
@@ -31,8 +32,9 @@ LOG = from_storage(answering(200, "a\nä\n".encode(), "Content-Type: text/plain;
 
 
 @pytest.fixture(autouse=True)
-def peer(own: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[WrongPeer]:
+def peer(own: Recorder, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Iterator[WrongPeer]:
     """storage over a real socket, as this is about the bytes on it."""
+    settings.MIDDLEWARE = settings.API_MIDDLEWARE  # pytest has storage's settings, whose admin has its own errors
     monkeypatch.setattr("service1.views.LOG_TIMEOUT", 0.4)
     with wrong_peer(LOG) as peer:
         own.storage = StorageClient(peer.url)
