@@ -46,7 +46,7 @@ class TextFirstNegotiation(DefaultContentNegotiation):
     """As the client asks; a client that accepts neither text nor JSON gets its 406 as text."""
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        if "format" in request.META.get("QUERY_STRING", "") and "format" in request.query_params:
+        if request.META.get("QUERY_STRING") and "format" in request.query_params:
             named = request.query_params["format"]
             for renderer in renderers:
                 if renderer.format == named:  # whatever Accept says

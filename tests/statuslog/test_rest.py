@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.exceptions import DisallowedHost, RequestDataTooBig, SuspiciousOperation, TooManyFieldsSent
 from django.test import RequestFactory
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.response import Response
@@ -113,3 +114,22 @@ def test_an_error_of_the_service_itself_shows_nothing_of_it():
     response = rest.server_error(RequestFactory().get("/"))
     assert (response.status_code, response["Content-Type"]) == (500, "text/plain; charset=utf-8")
     assert b"Traceback" not in response.content
+
+
+def test_a_name_in_the_query_may_be_escaped():
+    assert answer("x", "text/plain", "?%66ormat=json")["Content-Type"] == PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DisallowedHost(), ": the Host header is no host name, or none that this service answers to"),
+        (TooManyFieldsSent(), ": too many parameters"),
+        (RequestDataTooBig(), ": the body is too long"),
+        (SuspiciousOperation(), ""),
+    ],
+)
+def test_what_django_refuses_to_look_at_is_named(error: Exception, reason: str):
+    response = rest.bad_request(RequestFactory().get("/"), error)
+    assert response.content.decode() == f"bad request{reason}\n"
+    assert int(response["Content-Length"]) == len(response.content)
