@@ -360,7 +360,7 @@ cmd_clock() {
 
 ## verify [--docker | --local] [--repair]
 ##   Compare the two stores: "equal" and exit code 0, or the first difference. --repair makes vstorage the copy of
-##   the log again, while the system runs.
+##   the log again, while the system runs. Lines that vstorage alone has are kept aside in a file, which it names.
 cmd_verify() {
     take_mode "$@"
     case "${REST[*]}" in
