@@ -215,6 +215,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             raise OperationalError(REPLACED)
 
     def _close(self) -> Any:
-        _placed.discard(self)
+        with _opening:  # another thread may be looking through them
+            _placed.discard(self)
         self._opened = ()
         return super()._close()  # type: ignore[misc]
