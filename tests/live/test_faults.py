@@ -128,7 +128,8 @@ class Clocked(Services):
 
     def environment(self, name: str) -> dict[str, str]:
         clock = {"CLOCKED": name, "CLOCK": str(self._folder / "clock"), "PYTHONPATH": f"{ROOT}:{ROOT / name}"}
-        return super().environment(name) | clock
+        # gunicorn loads the worker before the application, and it reads the settings (serve.py has set it).
+        return super().environment(name) | clock | {"DJANGO_SETTINGS_MODULE": f"{name}.settings"}
 
 
 def test_the_clock_is_set_back_an_hour(tmp_path: Path):
