@@ -43,7 +43,6 @@ keep_running() {
     local -A started=() pause=() due=() # all in seconds
     for name in "${SERVICES[@]}"; do
         started[$name]=$SECONDS pause[$name]=0
-        disown "${PIDS[$name]}" 2>/dev/null || true # bash need not say that it was killed: `tell` does
     done
     while [[ -n $KEEPING && ! -e $RUN_DIR/stopping ]]; do
         for name in "${SERVICES[@]}"; do

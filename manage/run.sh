@@ -21,6 +21,7 @@ run_services() {
     done
     [[ ${1:-} == --detach ]] || follow_logs
     wait_until_ready
+    disown "${PIDS[@]}" # bash need not say that one was killed: keep_running does
     print_urls
     if [[ ${1:-} == --detach ]]; then
         start_keeper

@@ -126,10 +126,9 @@ def read_log(more: Answers) -> Any:
             **NO_TOKEN,
             **errors(
                 _400="A parameter is unknown or wrong; the text names it, and what is allowed.",
+                _414="The address is longer than 8 KB.",
                 _503="As many as MAX_FOLLOWERS follow the log already.",
             ),
-            # It comes from gunicorn, before there is a request.
-            (414, "text/html"): OpenApiResponse({"type": "string"}, "The address is longer than 8 KB."),
             **more,
         },
     )

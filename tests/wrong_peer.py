@@ -26,6 +26,7 @@ class WrongPeer:
         self.behaviour = behaviour
         self.requests: list[bytes] = []
         self.connections = 0
+        self.asked = threading.local()  # its `request` is the one that a behaviour answers
         self._over = threading.Event()
         self._listener = _listener(port)
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
@@ -50,6 +51,7 @@ class WrongPeer:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while request := _request(connection):
                 self.requests.append(request)
+                self.asked.request = request
                 behaviour = given = self.behaviour
                 if isinstance(given, _FromStorage):
                     behaviour = given.behaviour

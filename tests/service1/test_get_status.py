@@ -1,5 +1,6 @@
 """`GET /status` of service1."""
 
+import itertools
 import re
 import socket
 import threading
@@ -156,14 +157,14 @@ class Service2:
     """Answers with new records: as many as are asked for, or as `gives` says."""
 
     def __init__(self, peer: WrongPeer, gives: Callable[[int], list[int]]) -> None:
-        self.peer, self.gives, self.made = peer, gives, 0
+        self.peer, self.gives, self.made = peer, gives, itertools.count()
         peer.behaviour = self
 
     def __call__(self, connection: socket.socket, over: threading.Event) -> None:
-        asked = re.search(rb"count=(\d+)", self.peer.requests[-1].split(b"\r\n")[0])
+        asked = re.search(rb"count=(\d+)", self.peer.asked.request.split(b"\r\n")[0])
         numbers = self.gives(int(asked[1]) if asked else 1)
-        records = [replace(OTHER, id=UUID(int=self.made * 1000 + number)).to_json() for number in numbers]
-        self.made += 1
+        first = next(self.made) * 1000
+        records = [replace(OTHER, id=UUID(int=first + number)).to_json() for number in numbers]
         answering_json(200, {"records": records, "errors": []})(connection, over)
 
 
