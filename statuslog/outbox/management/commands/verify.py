@@ -19,6 +19,7 @@ REWRITE_PATIENCE = 600.0
 CHANGE_PATIENCE = 600.0  # for a command that changes the log, such as a long import
 PAUSE = 0.5
 STORAGE_TIMEOUT = 5.0
+OUTBOX_PATIENCE = 5.0  # for records that a busy storage has not taken in time, and takes in a moment
 
 
 class Command(command.Command):
@@ -54,6 +55,19 @@ class Command(command.Command):
     def _compare(
         self, recorder: Recorder, progress: Progress, known: rewrite.Copied | None = None
     ) -> int | verify.Difference:
+        """What is found as soon as no outbox holds a part of the log, of which storage could take more now."""
+        deadline = time.monotonic() + OUTBOX_PATIENCE
+        while True:
+            try:
+                return self._compare_editions(recorder, progress, known)
+            except (RewriteError, VstorageError) as error:
+                if not _waits(error) or time.monotonic() >= deadline or not recorder.storage.is_ready(STORAGE_TIMEOUT):
+                    raise
+                time.sleep(PAUSE)
+
+    def _compare_editions(
+        self, recorder: Recorder, progress: Progress, known: rewrite.Copied | None
+    ) -> int | verify.Difference:
         """What is found in one edition of the log, and while no command changes it: that looks like a difference."""
         deadline = time.monotonic() + CHANGE_PATIENCE
         while True:
@@ -76,3 +90,9 @@ class Command(command.Command):
     def _tell(self, copied: rewrite.Copied | None) -> None:
         if copied and copied.aside:
             self.stdout.write(f"what vstorage alone had was kept aside in {copied.aside}")
+
+
+def _waits(error: BaseException) -> bool:
+    """Whether it says that records wait in an outbox."""
+    cause = error.__cause__ if isinstance(error, RewriteError) else error
+    return isinstance(cause, VstorageError) and cause.reason == "outbox_waiting"
