@@ -220,7 +220,7 @@ class LockedFile:
         return time
 
     def _next_time(self, now: datetime) -> datetime:
-        """`now`, or right after a newer newest one; but not after one that a wrong clock has given (ADR 24)."""
+        """`now`, or right after a newer newest one; but not after one that a wrong clock has given (ADR 21)."""
         if self._state.newest <= now + AHEAD:
             return max(now, self._state.newest + MICROSECOND)
         if self.behind is None and (last := self._last_second()) <= now + AHEAD:
