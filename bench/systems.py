@@ -30,6 +30,11 @@ class System(Services):
         return sorted(pid for pid in pids if _stat(pid)[3:4] == [str(self.pid(name))])
 
 
+def bare_gunicorn(name: str) -> dict[str, str]:
+    """What serve.py would see to: our worker needs the settings for the form of its errors."""
+    return {"PYTHONPATH": f"{ROOT}:{ROOT / name}", "DJANGO_SETTINGS_MODULE": f"{name}.settings"}
+
+
 class Plain(System):
     def command(self, name: str) -> list[str]:
         manage = ROOT / name / "manage.py"
@@ -38,7 +43,7 @@ class Plain(System):
 
     def environment(self, name: str) -> dict[str, str]:
         # `requests.Session` would send even this through a proxy of the environment.
-        return super().environment(name) | {"PYTHONPATH": f"{ROOT}:{ROOT / name}", "NO_PROXY": "127.0.0.1"}
+        return super().environment(name) | bare_gunicorn(name) | {"NO_PROXY": "127.0.0.1"}
 
 
 class Floor(System):
@@ -46,7 +51,7 @@ class Floor(System):
         return [*GUNICORN, f"bench.floor:{name}"]
 
     def environment(self, name: str) -> dict[str, str]:
-        return super().environment(name) | {"PYTHONPATH": str(ROOT)}
+        return super().environment(name) | bare_gunicorn(name)
 
 
 SYSTEMS = {"ours": System, "plain": Plain, "floor": Floor}
