@@ -22,7 +22,8 @@ pytestmark = pytest.mark.live
 PLACELESS = ("help", "setup", "run", "schema", "lint")  # take neither --docker nor --local
 COMMANDS = {
     *("help", "setup", "run", "up", "down", "status", "logs", "tail", "migrate", "makemigrations"),
-    *("schema", "createsuperuser", "reset", "verify", "backup", "restore", "import", "prune", "test", "bench", "lint"),
+    *("schema", "createsuperuser", "reset", "verify", "outbox", "clock", "backup", "restore", "import", "prune"),
+    *("test", "bench", "lint"),
 }
 
 

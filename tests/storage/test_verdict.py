@@ -86,6 +86,7 @@ def test_a_refusal_for_want_of_a_token_is_storage_s(client: Client, settings: Se
     assert (answer.status_code, verdict(answer)) == (401, Verdict.ANSWERED)
 
 
+@pytest.mark.sqlite  # PostgreSQL's disk is not ours to see
 def test_no_room_is_no_verdict_on_the_records(send: Callable[..., Any], record: Record, settings: Settings):
     settings.MIN_FREE_BYTES = 2**62
     answer = send([record.to_json()])
