@@ -22,6 +22,7 @@ PIECE = 64 * 1024  # of one read
 STRANGE_BODY_SECONDS = 3.0  # for a body that we did not wait for: in chunks, or too long. No view of ours reads one
 
 _LINE = re.compile(rb"(?:\r\n)?[^ \r\n]+ [^ \r\n]+ HTTP/\d\.\d\r\n")
+_LOG = re.compile(rb"(?:\r\n)?GET [^ ?]*/log[ ?]")
 _BARE_END = re.compile(rb"(?<!\r)\n")
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*(?=\r\n)", re.IGNORECASE)
 _HAS_BODY = re.compile(rb"\r\n(?:content-length|transfer-encoding):", re.IGNORECASE)
@@ -81,6 +82,14 @@ class Connection(TConn):
 
     def has_begun(self) -> bool:
         return bool(self._received)
+
+    def asks_for_the_log(self) -> bool:
+        """Whether the request that has arrived wants to read the log, or a part of it."""
+        return bool(_LOG.match(self.head))
+
+    def has_more(self) -> bool:
+        """Whether something has arrived behind the request."""
+        return len(self._received) > self._awaited
 
     def missing(self) -> int:
         """Bytes of the body that have not arrived; 0 while the head has not."""

@@ -42,8 +42,9 @@ class Worker(Answering):
     def init_process(self) -> None:
         self._turns: deque[Connection] = deque()
         self._in_turn: set[Connection] = set()
-        # Answers of many parts: with those that have had their first turn a quarter of the threads goes on.
-        self._most_in_turn = max(1, self.cfg.threads // 4)
+        # A quarter of the threads is for those that wait for their turn: long answers, requests for the log, and
+        # requests that were sent together with others.
+        self._most_in_turn: int = max(1, self.cfg.threads // 4)
         self._looked = self._stopping_at = self._deaf_until = self._told_at = 0.0
         super().init_process()
 
@@ -94,11 +95,20 @@ class Worker(Answering):
         else:
             if is_whole:
                 self._arriving.remove(connection)
-                self.enqueue_req(connection)
+                self._admit(connection)
             elif (missing := connection.missing()) and not was_missing:
                 self._await_body(connection, missing)
             elif connection.has_begun() and not has_begun:
                 self._arriving.limit(connection, HEAD_SECONDS)
+
+    def _admit(self, connection: Connection) -> None:
+        """Give the request a thread at once. One for the log, which may take long, has its turn, and so has one with
+        which others were sent."""
+        if connection.asks_for_the_log() or connection.has_more():
+            self._take_turn(connection)
+            self._give_turns()
+        else:
+            self.enqueue_req(connection)
 
     def _await_body(self, connection: Connection, missing: int) -> None:
         if self._arriving.bytes + missing > ROOM_BYTES:
@@ -151,7 +161,7 @@ class Worker(Answering):
             return
         if is_whole:
             self._arriving.remove(connection)
-            self.enqueue_req(connection)
+            self._take_turn(connection)  # who sends many requests together waits for those who send one
         elif missing := connection.missing():
             self._await_body(connection, missing)
         else:
@@ -164,10 +174,17 @@ class Worker(Answering):
             self._turns.append(connection)
 
     def _give_turns(self) -> None:
-        while self._turns and len(self._in_turn) < self._most_in_turn:
+        while self._turns and self._has_room_for_a_turn():
             connection = self._turns.popleft()
             self._in_turn.add(connection)
             self.enqueue_req(connection)
+
+    def _has_room_for_a_turn(self) -> bool:
+        if len(self._in_turn) < self._most_in_turn:
+            return True
+        # Answers without an end keep their threads; streams.py says how many there may be.
+        passing = sum(not streams.holds(connection.sock) for connection in self._in_turn)
+        return passing < self._most_in_turn
 
     def _on_taken(self, connection: Connection) -> None:
         """The client reads."""
@@ -180,9 +197,9 @@ class Worker(Answering):
         self._sending.remove(connection)
         if connection.answer is not None:
             self._take_turn(connection)
-            self._give_turns()
         else:
             self._follow(connection, Next.REQUEST if connection.keep else Next.CLOSE)
+        self._give_turns()
 
     # Connections go
 
