@@ -13,6 +13,7 @@ from django.utils.http import parse_header_parameters
 # What Django calls a host name, and underscores: Compose's names have them, and RFC 3986 allows them.
 _WITH_UNDERSCORES = re.compile(r"([a-z0-9._-]+?)\.?(?::[0-9]+)?", re.IGNORECASE)
 _ANY_BYTES = bytes(range(256))
+_ASCII = bytes(range(128)).decode("ascii")  # which a query consists of, and which every charset of the web contains
 
 
 class Request(WSGIRequest):
@@ -50,7 +51,7 @@ def _readable(content_type: str) -> str:
     """
     try:
         _, parameters = parse_header_parameters(content_type)
-        _ANY_BYTES.decode(parameters.get("charset", "utf-8"), "replace")
+        is_text = _ANY_BYTES.decode(parameters.get("charset", "utf-8"), "replace").startswith(_ASCII)
     except (LookupError, ValueError):
-        return content_type.partition(";")[0]
-    return content_type
+        is_text = False
+    return content_type if is_text else content_type.partition(";")[0]

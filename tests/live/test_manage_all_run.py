@@ -19,6 +19,7 @@ import requests
 
 from tests.manage_all import SECONDS, LocalSystem
 from tests.processes import ROOT, free_ports
+from tests.required import leave_out
 
 pytestmark = pytest.mark.live
 
@@ -74,6 +75,16 @@ def test_only_loopback_listens(running: LocalSystem):
         assert f" 00000000:{port:04X} 00000000:0000 0A" not in listening
 
 
+@pytest.fixture
+def ipv6() -> None:
+    """Without an IPv6 address of its own the machine can show nothing of this."""
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError as error:
+        leave_out(f"no IPv6: {error}")
+
+
+@pytest.mark.usefixtures("ipv6")
 def test_every_port_answers_at_ipv6_too(running: LocalSystem):
     ports = (running.public_port, running.service2_port, running.storage_port)
     paths = [(port, "/status" if port != running.storage_port else "/log") for port in ports]
@@ -89,6 +100,7 @@ def test_a_second_run_on_the_same_data_is_refused(running: LocalSystem):
     assert get(f"{running.public}/healthz").status_code == 200
 
 
+@pytest.mark.usefixtures("ipv6")
 def test_a_port_that_is_taken_at_ipv6_alone(system: LocalSystem):
     with socket.create_server(("::1", system.admin_port), family=socket.AF_INET6):
         error = one_line_on_stderr(system("run", "--detach"))

@@ -27,7 +27,9 @@ def test_what_is_not_allowed_or_no_host(settings: Settings, host: str, allowed: 
         request(HTTP_HOST=host).get_host()
 
 
-@pytest.mark.parametrize("charset", ["rot13", "undefined", "idna", "punycode", "hex", "none-such", "", "\xff"])
+@pytest.mark.parametrize(
+    "charset", ["rot13", "undefined", "idna", "punycode", "utf-16", "hex", "none-such", "", "\xff"]
+)
 def test_a_charset_that_is_none_is_left_out(charset: str):
     found = request(CONTENT_TYPE=f"text/plain; charset={charset}")
     assert (found.GET["a"], found.content_type) == ("A", "text/plain")
