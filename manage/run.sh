@@ -183,6 +183,7 @@ follow_logs() {
     [[ ! -t 1 ]] || shown=(sed --unbuffered --regexp-extended --file "$ROOT/manage/events.sed")
     for name in "${SERVICES[@]}"; do
         {
+            trap '' HUP INT TERM # what the services say while they stop is printed, too
             tail -n +1 -s 0.2 -F --pid="$end" -- "$RUN_DIR/$name.log" 2>/dev/null |
                 "${shown[@]}" | sed -u "s/^/$name | /"
         } 6>&- 8>&- &
