@@ -1,6 +1,7 @@
 """`GET /status` of service1."""
 
 import itertools
+import json
 import re
 import socket
 import threading
@@ -21,7 +22,7 @@ from service1.service2_client import Service2Client
 from statuslog.record import Record
 from tests.in_memory import OutboxInMemory, StorageInMemory
 from tests.processes import free_ports
-from tests.wrong_peer import Behaviour, WrongPeer, answering_json, hanging, hanging_up, wrong_peer
+from tests.wrong_peer import Behaviour, WrongPeer, answering, answering_json, hanging, hanging_up, wrong_peer
 
 pytestmark = pytest.mark.urls("service1.urls")
 
@@ -165,7 +166,9 @@ class Service2:
         numbers = self.gives(int(asked[1]) if asked else 1)
         first = next(self.made) * 1000
         records = [replace(OTHER, id=UUID(int=first + number)).to_json() for number in numbers]
-        answering_json(200, {"records": records, "errors": []})(connection, over)
+        # The peer hangs up after it, and a client that does not know could send its next request into the void.
+        body = json.dumps({"records": records, "errors": []}).encode()
+        answering(200, body, "Connection: close")(connection, over)
 
 
 def others(answers: list[Any]) -> list[str]:
