@@ -47,16 +47,21 @@ class Gate:
         assert self.opened.wait(10)
 
 
+def until_they_wait(batcher: Batcher[Any, Any, Any], count: int) -> None:
+    """Return when so many calls wait for their batch."""
+    deadline = time.monotonic() + 5
+    while len(batcher._waiting) < count:
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+
+
 def held(pool: ThreadPoolExecutor, batcher: Batcher[int, None, int], work: Doubler, *items: int) -> tuple[Gate, list]:
     """The first item is worked on and held, the others wait."""
     gate = work.before = Gate()
     calls: list[Future[int]] = [pool.submit(batcher, items[0])]
     assert gate.entered.wait(5)
     calls += [pool.submit(batcher, item) for item in items[1:]]
-    deadline = time.monotonic() + 5
-    while len(batcher._waiting) < len(items) - 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
+    until_they_wait(batcher, len(items) - 1)
     return gate, calls
 
 
@@ -118,8 +123,7 @@ def test_a_leader_that_dies_strands_nobody(pool: ThreadPoolExecutor):
     first = pool.submit(batcher, 0)
     assert gate.entered.wait(5)
     others = [pool.submit(batcher, number) for number in (1, 2)]
-    while len(batcher._waiting) < 2:
-        time.sleep(0.002)
+    until_they_wait(batcher, 2)
     gate.opened.set()
     assert isinstance(first.exception(5), SystemExit)
     assert [other.result(5) for other in others] == [2, 4]
@@ -139,8 +143,7 @@ def test_an_error_on_entering_is_for_those_that_wait(pool: ThreadPoolExecutor):
     calls = [pool.submit(batcher, 1)]
     assert gate.entered.wait(5)
     calls.append(pool.submit(batcher, 2))
-    while len(batcher._waiting) < 2:
-        time.sleep(0.002)
+    until_they_wait(batcher, 2)
     gate.opened.set()
     assert [type(call.exception(5)) for call in calls] == [ZeroDivisionError] * 2
     assert work.batches == []
@@ -174,8 +177,7 @@ def test_a_batch_is_taken_once_it_is_entered(pool: ThreadPoolExecutor):
     calls = [pool.submit(batcher, 1)]
     assert gate.entered.wait(5)
     calls.append(pool.submit(batcher, 2))
-    while len(batcher._waiting) < 2:
-        time.sleep(0.002)
+    until_they_wait(batcher, 2)
     gate.opened.set()
     assert [call.result(5) for call in calls] == [2, 4]
     assert (work.batches, held) == ([[1, 2]], ["held"])
@@ -234,8 +236,7 @@ def test_a_call_that_is_worked_on_waits_longer_for_what_follows_than_for_its_tur
     first = pool.submit(batcher, 0)
     assert entered.entered.wait(5)
     others = [pool.submit(batcher, number) for number in (1, 2)]
-    while len(batcher._waiting) < 2:
-        time.sleep(0.002)
+    until_they_wait(batcher, 2)
     entered.opened.set()
     assert [first.result(5), *(other.result(5) for other in others)] == [0, 2, 4]
 
